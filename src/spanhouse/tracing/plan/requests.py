@@ -1,0 +1,129 @@
+"""What may be asked of stored spans, and what comes back. All times and durations in ns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from spanhouse.base import limits
+from spanhouse.tracing.plan.predicates import Constant, Predicate
+from spanhouse.tracing.plan.scope import Scope, TimeRange
+from spanhouse.tracing.spans.model import AttributeValue, Span
+
+
+class Order(Enum):
+    NEWEST = "newest"
+    """by the trace's first start, latest first; ties by trace id"""
+    SLOWEST = "slowest"
+    """by the trace's duration, longest first; ties by start, then trace id"""
+
+
+@dataclass(frozen=True, slots=True)
+class TraceSearch:
+    """Traces with a span that starts in `range` and satisfies `where`. Sorted over the whole range, then cut."""
+
+    scope: Scope
+    range: TimeRange
+    where: Predicate = Constant(True)
+    order: Order = Order.NEWEST
+    limit: int = limits.SEARCH_LIMIT_DEFAULT
+    """traces"""
+    spans_per_trace: int = limits.SPANS_PER_TRACE_DEFAULT
+    """matching spans returned of each trace; 0 = all"""
+    trace_duration_min: int | None = None
+    trace_duration_max: int | None = None
+    select: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TraceSummary:
+    trace_id: bytes
+    start: int
+    end: int
+    spans: int
+    errors: int
+    services: tuple[tuple[str, int, int], ...]
+    """(service, spans, errors), by name"""
+    root_service: str
+    """`""` when no root has arrived; of several roots the earliest"""
+    root_name: str
+
+    @property
+    def duration(self) -> int:
+        return max(0, self.end - self.start)
+
+
+@dataclass(frozen=True, slots=True)
+class MatchedSpan:
+    span_id: bytes
+    service: str
+    name: str
+    start: int
+    duration: int
+    attributes: dict[str, AttributeValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundTrace:
+    summary: TraceSummary
+    matched: int
+    spans: tuple[MatchedSpan, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadCost:
+    """What the answer cost the engine."""
+
+    rows: int = 0
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SearchAnswer:
+    traces: tuple[FoundTrace, ...]
+    cost: ReadCost = field(default_factory=ReadCost)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTrace:
+    """Spans by start time. `truncated`: there are more than the limit."""
+
+    spans: tuple[Span, ...]
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RedRow:
+    """Calls to a service, or to one operation of it. Durations in ns; a rate is `calls` by the range's length."""
+
+    service: str
+    name: str
+    """`""` in rows by service"""
+    kind: int
+    calls: int
+    errors: int
+    p50: float
+    p95: float
+    p99: float
+
+
+@dataclass(frozen=True, slots=True)
+class RedPoint:
+    """One step of a series: `at` is its start."""
+
+    at: int
+    calls: int
+    errors: int
+    p50: float
+    p95: float
+    p99: float
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """Calls from one service to another."""
+
+    parent: str
+    child: str
+    calls: int
+    errors: int

@@ -1,0 +1,75 @@
+"""What a span store can do. Read this first; `clickhouse/` is the one that does it.
+
+Reader's methods block and may be called from several threads at once. Each raises `QueryLimitReached` when it runs
+into a limit. All times and durations in ns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from spanhouse.tracing.plan.predicates import AttributeScope
+from spanhouse.tracing.plan.requests import Edge, RedPoint, RedRow, SearchAnswer, StoredTrace, TraceSearch
+from spanhouse.tracing.plan.scope import Scope, TimeRange
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """What a load changed that has to be recomputed: minutes (since the epoch) of one instance."""
+
+    instance: str
+    minutes: frozenset[int]
+
+
+class Refusal(Exception):
+    """The engine's reader does not accept these bytes; another try will not help."""
+
+
+class Writer(Protocol):
+    def load(self, segment: Path, token: str) -> None:
+        """Store a file of length-delimited envelopes, durably, once per `token` however often it is called.
+
+        Raises `Refusal` when the engine cannot read the bytes; then nothing of it is stored.
+        """
+        ...
+
+
+class Reader(Protocol):
+    def trace(self, scope: Scope, trace_id: bytes, span_limit: int) -> StoredTrace: ...
+
+    def search(self, request: TraceSearch) -> SearchAnswer: ...
+
+    def services(self, scope: Scope, time_range: TimeRange) -> Sequence[RedRow]:
+        """One row per service, by name. Counts entry spans (server, consumer) or, where a service has none, all."""
+        ...
+
+    def operations(self, scope: Scope, time_range: TimeRange, service: str | None = None) -> Sequence[RedRow]:
+        """One row per service, operation and kind."""
+        ...
+
+    def red_series(
+        self, scope: Scope, time_range: TimeRange, step: int, service: str | None = None, operation: str | None = None
+    ) -> Sequence[RedPoint]:
+        """Points every `step` ns (a multiple of a minute); steps without calls are left out."""
+        ...
+
+    def edges(self, scope: Scope, time_range: TimeRange) -> Sequence[Edge]: ...
+
+    def attribute_names(
+        self, scope: Scope, time_range: TimeRange, of: AttributeScope = "any"
+    ) -> Sequence[tuple[AttributeScope, str]]: ...
+
+    def attribute_values(
+        self, scope: Scope, time_range: TimeRange, of: AttributeScope, name: str, limit: int
+    ) -> Sequence[tuple[str, str]]:
+        """Distinct (type, text) pairs, most frequent first."""
+        ...
+
+
+class Eraser(Protocol):
+    def expire(self, instance: str, before: int) -> None:
+        """Delete what the instance received before `before` (ns), from spans and rollups. Usage stays."""
+        ...
