@@ -1,0 +1,115 @@
+"""The one module that uses granian's embedded HTTP server, which its authors call experimental.
+
+An application runs in the current event loop; HTTP/1.1 and HTTP/2 come on the same port.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable
+from typing import Any, Literal
+
+from granian._granian import SocketHolder
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings, HTTP2Settings
+from granian.log import LogLevels
+from granian.server.embed import Server
+
+from spanhouse.base.errors import ConfigurationError, SpanhouseError
+
+BACKLOG = 1024
+HEADER_BYTES_MAX = 64 * 1024
+CONCURRENT_REQUESTS_MAX = 1024
+
+_INTERFACES = {"rsgi": Interfaces.RSGI, "asgi": Interfaces.ASGI}
+
+# Only levels are set, so that the handlers of the process stay as they were.
+_LOGGING = {"incremental": True, "handlers": {}, "formatters": {}, "loggers": {"_granian": {}}}
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A bound TCP socket that several processes may share; port 0 picks a free one.
+
+    Raises ConfigurationError when the address cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise ConfigurationError(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+    listener.setblocking(False)
+    return listener
+
+
+class _SocketServer(Server):  # type: ignore[misc]
+    """Granian on a socket that we bound, so that the port is known before the first request."""
+
+    def __init__(self, listener: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._listener = listener
+
+    def _init_shared_socket(self) -> None:
+        self._listener.listen(BACKLOG)
+        # The server closes what it is given, so it gets a descriptor of its own.
+        self._shd = SocketHolder(self._listener.dup().detach(), False, BACKLOG)
+        self._sfd = self._shd.get_fd()
+
+
+async def serve_app(
+    target: Any,
+    *,
+    interface: Literal["rsgi", "asgi"],
+    host: str,
+    port: int,
+    ready: Callable[[int], None] = lambda port: None,
+    websockets: bool = False,
+) -> None:
+    """Serve `target` until this task is cancelled, then finish the requests under way.
+
+    `ready` is called once with the port that is bound. Raises ConfigurationError when the address is taken
+    and SpanhouseError when the server ends before it is told to.
+    """
+    with contextlib.closing(bind(host, port)) as listener:
+        server = _server(target, listener, interface, websockets)
+        serving = asyncio.ensure_future(server.serve())
+        try:
+            await _until_workers_run(server, serving)
+            ready(listener.getsockname()[1])
+            await asyncio.shield(serving)
+            raise SpanhouseError("the HTTP server ended by itself")
+        finally:
+            server.stop()
+            await serving
+
+
+def _server(
+    target: Any, listener: socket.socket, interface: Literal["rsgi", "asgi"], websockets: bool
+) -> _SocketServer:
+    host, port = listener.getsockname()[:2]
+    return _SocketServer(
+        listener,
+        target,
+        address=host,
+        port=port,
+        interface=_INTERFACES[interface],
+        http=HTTPModes.auto,
+        websockets=websockets,
+        backlog=BACKLOG,
+        backpressure=CONCURRENT_REQUESTS_MAX,
+        http1_settings=HTTP1Settings(max_buffer_size=HEADER_BYTES_MAX * 4),
+        http2_settings=HTTP2Settings(adaptive_window=True, max_headers_size=HEADER_BYTES_MAX),
+        log_level=LogLevels.error,
+        log_dictconfig=_LOGGING,
+    )
+
+
+async def _until_workers_run(server: Server, serving: asyncio.Future[None]) -> None:
+    while not server.wrks and not serving.done():
+        await asyncio.sleep(0)
+    await asyncio.sleep(0)
