@@ -50,15 +50,20 @@ def bind(host: str, port: int) -> socket.socket:
 class _SocketServer(Server):  # type: ignore[misc]
     """Granian on a socket that we bound, so that the port is known before the first request."""
 
-    def __init__(self, listener: socket.socket, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, listener: socket.socket, ready: Callable[[int], None], **settings: Any) -> None:
+        super().__init__(**settings)
         self._listener = listener
+        self._ready = ready
 
     def _init_shared_socket(self) -> None:
         self._listener.listen(BACKLOG)
         # The server closes what it is given, so it gets a descriptor of its own.
         self._shd = SocketHolder(self._listener.dup().detach(), False, BACKLOG)
         self._sfd = self._shd.get_fd()
+
+    def startup(self, spawn_target: Any, target_loader: Any) -> None:
+        super().startup(spawn_target, target_loader)
+        self._ready(self._listener.getsockname()[1])
 
 
 async def serve_app(
@@ -76,40 +81,26 @@ async def serve_app(
     and SpanhouseError when the server ends before it is told to.
     """
     with contextlib.closing(bind(host, port)) as listener:
-        server = _server(target, listener, interface, websockets)
+        server = _SocketServer(
+            listener,
+            ready,
+            target=target,
+            address=host,
+            port=port,
+            interface=_INTERFACES[interface],
+            http=HTTPModes.auto,
+            websockets=websockets,
+            backlog=BACKLOG,
+            backpressure=CONCURRENT_REQUESTS_MAX,
+            http1_settings=HTTP1Settings(max_buffer_size=4 * HEADER_BYTES_MAX),
+            http2_settings=HTTP2Settings(adaptive_window=True, max_headers_size=HEADER_BYTES_MAX),
+            log_level=LogLevels.error,
+            log_dictconfig=_LOGGING,
+        )
         serving = asyncio.ensure_future(server.serve())
         try:
-            await _until_workers_run(server, serving)
-            ready(listener.getsockname()[1])
             await asyncio.shield(serving)
             raise SpanhouseError("the HTTP server ended by itself")
         finally:
             server.stop()
             await serving
-
-
-def _server(
-    target: Any, listener: socket.socket, interface: Literal["rsgi", "asgi"], websockets: bool
-) -> _SocketServer:
-    host, port = listener.getsockname()[:2]
-    return _SocketServer(
-        listener,
-        target,
-        address=host,
-        port=port,
-        interface=_INTERFACES[interface],
-        http=HTTPModes.auto,
-        websockets=websockets,
-        backlog=BACKLOG,
-        backpressure=CONCURRENT_REQUESTS_MAX,
-        http1_settings=HTTP1Settings(max_buffer_size=HEADER_BYTES_MAX * 4),
-        http2_settings=HTTP2Settings(adaptive_window=True, max_headers_size=HEADER_BYTES_MAX),
-        log_level=LogLevels.error,
-        log_dictconfig=_LOGGING,
-    )
-
-
-async def _until_workers_run(server: Server, serving: asyncio.Future[None]) -> None:
-    while not server.wrks and not serving.done():
-        await asyncio.sleep(0)
-    await asyncio.sleep(0)
