@@ -5,14 +5,17 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from spanhouse.runtime.demo.encoding import attribute, attributes, nested, resource, text, varint
+from spanhouse.runtime.demo.encoding import AttributeInput, attribute, attributes, nested, resource, text, varint
 
 KIND_INTERNAL, KIND_SERVER, KIND_CLIENT, KIND_PRODUCER, KIND_CONSUMER = 1, 2, 3, 4, 5
 
+# fmt: off
 _NOUNS = (
-    "gateway accounts orders cart stock payment fraud mail shipping catalog search pricing reviews media sessions "
-    "invoices refunds coupons warehouse loyalty geocoder ranking exports profiles"
-).split()
+    "gateway", "accounts", "orders", "cart", "stock", "payment", "fraud", "mail",
+    "shipping", "catalog", "search", "pricing", "reviews", "media", "sessions", "invoices",
+    "refunds", "coupons", "warehouse", "loyalty", "geocoder", "ranking", "exports", "profiles",
+)
+# fmt: on
 _VERBS = ("list", "create", "update", "remove", "confirm")
 _METHODS = {"list": "GET", "create": "POST", "update": "PUT", "remove": "DELETE", "confirm": "POST"}
 _DATABASES = ("postgresql", "mysql", "redis", "mongodb")
@@ -84,7 +87,11 @@ def _operation(service: str, number: int) -> Operation:
     method = _METHODS[verb]
     route = f"/{service}/v{number // len(_VERBS) + 1}/{verb}/{{id}}"
     address = f"{service}.shop.internal"
-    common = [("http.request.method", method), ("server.address", address), ("server.port", 8443)]
+    common: list[tuple[str, AttributeInput]] = [
+        ("http.request.method", method),
+        ("server.address", address),
+        ("server.port", 8443),
+    ]
     return Operation(
         name=f"{method} {route}",
         route=route.removesuffix("{id}"),
@@ -96,7 +103,8 @@ def _operation(service: str, number: int) -> Operation:
 
 
 def _statement(service: str, table: str, system: str) -> Statement:
-    query = f"SELECT id, owner_id, state, updated_at FROM {table} WHERE owner_id = $1 AND state <> $2 LIMIT $3"
+    columns, condition = "id, owner_id, state, updated_at", "owner_id = $1 AND state <> $2 LIMIT $3"
+    query = " ".join(("SELECT", columns, "FROM", table, "WHERE", condition))
     return Statement(
         head=_head(f"SELECT {table}", KIND_CLIENT),
         fixed=attributes(
