@@ -1,0 +1,88 @@
+"""Who deals with us: a party (Account), the people who log in (User), and who may act for whom (Membership)."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.db import models
+
+from spanhouse.base.ids import new_id
+
+
+def _new_account_id() -> str:
+    return new_id("a")
+
+
+class Account(models.Model):
+    """A party: it has instances, keys and, one day, a contract."""
+
+    id = models.CharField(primary_key=True, max_length=40, default=_new_account_id, editable=False)
+    name = models.CharField(max_length=200)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("created_at", "id")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(self, username: str, password: str | None = None, **fields: object) -> User:
+        """A person who may log in; without a password only by link."""
+        user = User(username=username.strip().lower(), **fields)
+        user.set_password(password)
+        user.full_clean(exclude=["password"])
+        user.save(using=self._db)
+        return user
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A login. `is_operator` marks the people who run this installation."""
+
+    username = models.CharField(max_length=254, unique=True)
+    email = models.EmailField(blank=True)
+    is_active = models.BooleanField(default=True)
+    is_operator = models.BooleanField(default=False)
+    created_at = models.DateTimeField()
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    USERNAME_FIELD = "username"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    class Meta:
+        ordering = ("username",)
+
+    def __str__(self) -> str:
+        return self.username
+
+
+class Membership(models.Model):
+    """A user acts for an account."""
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="memberships")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("account", "user"), name="one_membership_per_user_and_account"),)
+
+    def __str__(self) -> str:
+        return f"{self.user} for {self.account}"
+
+
+class LoginLink(models.Model):
+    """A link that logs a user in once. Only the digest of its code is kept."""
+
+    digest = models.CharField(max_length=64, unique=True)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="login_links")
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"login link of {self.user}"

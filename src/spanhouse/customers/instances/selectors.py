@@ -1,0 +1,114 @@
+"""Reads: instances, keys, and the Grants that they add up to."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from django.conf import settings
+from django.db.models import QuerySet
+
+from spanhouse.base.clock import NANOS_PER_SECOND
+from spanhouse.base.errors import NotFound
+from spanhouse.base.ids import digest_secret
+from spanhouse.contracts.grant import Grants, InstanceGrant, KeyGrant, KeyScope
+from spanhouse.customers.accounts import selectors as accounts
+from spanhouse.customers.accounts.models import User
+from spanhouse.customers.instances.models import LOCAL_INSTANCE, GrantsVersion, Instance, Key
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def instances_of(user: User) -> QuerySet[Instance]:
+    """Instances of the accounts that `user` acts for."""
+    return Instance.objects.filter(account__in=accounts.accounts_of(user))
+
+
+def instance_for(user: User, chosen: str | None = None) -> Instance | None:
+    """The instance that `user` looks at: the chosen one if it is theirs, else their first."""
+    mine = instances_of(user)
+    return (mine.filter(pk=chosen).first() if chosen else None) or mine.first()
+
+
+def all_instances() -> QuerySet[Instance]:
+    """Every instance, for the operator's tools; pages use `instances_of`."""
+    return Instance.objects.all()
+
+
+def get_instance(instance_id: str) -> Instance:
+    """Raises NotFound."""
+    instance = Instance.objects.filter(pk=instance_id).first()
+    if instance is None:
+        raise NotFound(f"there is no instance {instance_id!r}")
+    return instance
+
+
+def list_keys(instance: Instance, *, revoked: bool = False) -> QuerySet[Key]:
+    """Keys of `instance`, oldest first; those revoked only if asked for."""
+    keys = instance.keys.select_related("created_by")
+    return keys if revoked else keys.filter(revoked_at=None)
+
+
+def get_key(instance: Instance, key_id: str) -> Key:
+    """Raises NotFound, also when the key is another instance's."""
+    key = Key.objects.filter(pk=key_id, instance=instance).first()
+    if key is None:
+        raise NotFound(f"{instance.pk} has no key {key_id!r}")
+    return key
+
+
+def find_key(secret: str) -> Key | None:
+    """The key that `secret` is, unless it is unknown or revoked."""
+    return Key.objects.select_related("instance").filter(digest=digest_secret(secret), revoked_at=None).first()
+
+
+def loopback_instance() -> str | None:
+    """The instance that loopback may use without a key: only while the operator's is the one account."""
+    if not settings.LOOPBACK_OPEN or accounts.account_count() != 1:
+        return None
+    return LOCAL_INSTANCE if Instance.objects.filter(pk=LOCAL_INSTANCE).exists() else None
+
+
+def instance_grant(instance: Instance) -> InstanceGrant:
+    return InstanceGrant(
+        instance=instance.pk,
+        name=instance.name,
+        retention_days=instance.retention_days,
+        ingest=instance.ingest,
+        query=instance.query,
+        denial=instance.denial,
+    )
+
+
+def key_grant(key: Key) -> KeyGrant:
+    return KeyGrant(
+        key_id=key.pk,
+        digest=key.digest,
+        instance=key.instance_id,
+        scope=_scope(key),
+        expires_at_ns=_to_ns(key.expires_at) if key.expires_at else None,
+        origins=tuple(key.origins),
+    )
+
+
+def current_grants() -> Grants:
+    """All Grants of this moment, never older than their version says."""
+    # The version is read first: rows may then be newer than it, and the change that made them publishes again.
+    row = GrantsVersion.objects.first()
+    instances = [instance_grant(instance) for instance in Instance.objects.all()]
+    keys = [key_grant(key) for key in Key.objects.filter(revoked_at=None)]
+    return Grants(
+        version=row.version if row else 0,
+        instances={grant.instance: grant for grant in instances},
+        keys={grant.digest: grant for grant in keys},
+        loopback_instance=loopback_instance(),
+    )
+
+
+def _scope(key: Key) -> KeyScope:
+    return "ingest" if key.scope == Key.Scope.INGEST else "query"
+
+
+def _to_ns(moment: datetime) -> int:
+    """Exact at the database's microseconds, which floats are not."""
+    delta = moment - _EPOCH
+    return (delta.days * 86_400 + delta.seconds) * NANOS_PER_SECOND + delta.microseconds * 1000

@@ -1,0 +1,166 @@
+"""Writes: instances and their keys. Each is one transaction that also moves the Grants on and publishes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+
+from spanhouse.base.errors import Malformed, NotFound
+from spanhouse.base.ids import digest_secret, new_id, new_secret
+from spanhouse.customers.accounts import services as accounts
+from spanhouse.customers.accounts.models import Account, User
+from spanhouse.customers.instances import publishing
+from spanhouse.customers.instances.models import Instance, Key
+
+_PREFIXES = {Key.Scope.INGEST: "shi", Key.Scope.QUERY: "shq"}
+_PREFIX_SHOWN = 10
+LAST_USE_EVERY = timedelta(minutes=1)
+
+
+@transaction.atomic
+def open_account(name: str, *, now: datetime) -> Account:
+    """A new party. From the second one on, loopback no longer opens anything without a key."""
+    account = accounts.create_account(name, now=now)
+    publishing.changed()
+    return account
+
+
+@transaction.atomic
+def create_instance(
+    account: Account,
+    name: str,
+    *,
+    now: datetime,
+    retention_days: int,
+    region: str = "local",
+    instance_id: str | None = None,
+) -> Instance:
+    """Raises Malformed when a value makes no sense or the id is taken."""
+    instance = Instance(
+        id=instance_id or new_id("i"),
+        account=account,
+        name=name.strip(),
+        region=region,
+        retention_days=retention_days,
+        created_at=now,
+    )
+    _check(instance)
+    try:
+        instance.save(force_insert=True)
+    except IntegrityError as error:
+        raise Malformed(f"there is an instance {instance.pk!r} already") from error
+    publishing.changed()
+    return instance
+
+
+@transaction.atomic
+def change_instance(
+    instance: Instance,
+    *,
+    name: str | None = None,
+    retention_days: int | None = None,
+    ingest: bool | None = None,
+    query: bool | None = None,
+    denial: str | None = None,
+) -> Instance:
+    """Change what is given, leave the rest. Raises Malformed when a value makes no sense."""
+    given = {"name": name, "retention_days": retention_days, "ingest": ingest, "query": query, "denial": denial}
+    changes = {field: value for field, value in given.items() if value is not None}
+    row = Instance.objects.select_for_update().get(pk=instance.pk)
+    for field, value in changes.items():
+        setattr(row, field, value)
+    _check(row)
+    row.save(update_fields=list(changes))
+    publishing.changed()
+    return row
+
+
+@transaction.atomic
+def create_key(
+    instance: Instance,
+    scope: str,
+    name: str,
+    *,
+    now: datetime,
+    expires_at: datetime | None = None,
+    origins: Sequence[str] = (),
+    actor: User | None = None,
+) -> tuple[Key, str]:
+    """The key and its secret, which is not kept. Raises Malformed when a value makes no sense."""
+    if expires_at is not None and expires_at <= now:
+        raise Malformed("a key cannot expire in the past")
+    if scope not in Key.Scope.values:
+        raise Malformed(f"a key has the scope {' or '.join(Key.Scope.values)}, not {scope!r}")
+    secret = new_secret(_PREFIXES[Key.Scope(scope)])
+    key = Key(
+        id=new_id("k"),
+        instance=instance,
+        name=name.strip(),
+        scope=scope,
+        prefix=secret[:_PREFIX_SHOWN],
+        digest=digest_secret(secret),
+        origins=[_origin(origin) for origin in origins],
+        created_at=now,
+        created_by=actor,
+        expires_at=expires_at,
+    )
+    _check(key)
+    key.save(force_insert=True)
+    publishing.changed()
+    return key, secret
+
+
+@transaction.atomic
+def revoke_key(key: Key, *, now: datetime) -> bool:
+    """Stop the key at once. False if it was revoked before."""
+    revoked = Key.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=now)
+    if revoked:
+        publishing.changed()
+    return bool(revoked)
+
+
+@transaction.atomic
+def rotate_key(key: Key, *, now: datetime, overlap: timedelta, actor: User | None = None) -> tuple[Key, str]:
+    """A successor with the same rights; the old key ends after `overlap`, at once if it is zero.
+
+    Raises NotFound when the key is revoked.
+    """
+    row = Key.objects.select_for_update().select_related("instance").filter(pk=key.pk, revoked_at=None).first()
+    if row is None:
+        raise NotFound(f"key {key.pk} is revoked; make a new one")
+    kept_until = row.expires_at if row.expires_at and row.expires_at > now else None
+    successor, secret = create_key(
+        row.instance, row.scope, row.name, now=now, expires_at=kept_until, origins=row.origins, actor=actor
+    )
+    if overlap > timedelta(0):
+        row.expires_at = min(now + overlap, kept_until or now + overlap)
+        row.save(update_fields=["expires_at"])
+    else:
+        revoke_key(row, now=now)
+    return successor, secret
+
+
+def note_use(key: Key, *, now: datetime) -> None:
+    """Remember that the key was used, to the minute: not every request is a write."""
+    if key.last_used_at is None or now - key.last_used_at >= LAST_USE_EVERY:
+        Key.objects.filter(pk=key.pk).update(last_used_at=now)
+
+
+def _check(row: Instance | Key) -> None:
+    try:
+        row.full_clean(validate_unique=False, validate_constraints=False)
+    except ValidationError as error:
+        problems = (f"{field}: {' '.join(messages)}" for field, messages in error.message_dict.items())
+        raise Malformed("; ".join(problems)) from error
+
+
+def _origin(text: str) -> str:
+    """An origin as browsers send it: scheme://host[:port], lower case, no path."""
+    parts = urlsplit(text.strip())
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/") or parts.query:
+        raise Malformed(f"{text!r} is not an origin such as https://shop.example.com")
+    return f"{parts.scheme}://{parts.netloc.lower()}"

@@ -1,0 +1,11 @@
+"""Django as an ASGI application; runtime.console_process serves it."""
+
+from __future__ import annotations
+
+import os
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spanhouse.runtime.django_settings")
+
+application = get_asgi_application()
