@@ -29,8 +29,8 @@ _INTERFACES = {"rsgi": Interfaces.RSGI, "asgi": Interfaces.ASGI}
 _LOGGING = {"incremental": True, "handlers": {}, "formatters": {}, "loggers": {"_granian": {}}}
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """A bound TCP socket that several processes may share; port 0 picks a free one.
+def bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """A bound TCP socket; port 0 picks a free one. `shared` lets other processes that share it bind the same port.
 
     Raises ConfigurationError when the address cannot be had.
     """
@@ -38,7 +38,8 @@ def bind(host: str, port: int) -> socket.socket:
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if shared:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.bind((host, port))
     except OSError as error:
         listener.close()
@@ -58,7 +59,7 @@ class _SocketServer(Server):  # type: ignore[misc]
     def _init_shared_socket(self) -> None:
         self._listener.listen(BACKLOG)
         # The server closes what it is given, so it gets a descriptor of its own.
-        self._shd = SocketHolder(self._listener.dup().detach(), False, BACKLOG)
+        self._shd = SocketHolder(self._listener.dup().detach(), False, BACKLOG)  # type: ignore[call-arg]
         self._sfd = self._shd.get_fd()
 
     def startup(self, spawn_target: Any, target_loader: Any) -> None:
@@ -73,6 +74,7 @@ async def serve_app(
     host: str,
     port: int,
     ready: Callable[[int], None] = lambda port: None,
+    shared: bool = False,
     websockets: bool = False,
 ) -> None:
     """Serve `target` until this task is cancelled, then finish the requests under way.
@@ -80,7 +82,7 @@ async def serve_app(
     `ready` is called once with the port that is bound. Raises ConfigurationError when the address is taken
     and SpanhouseError when the server ends before it is told to.
     """
-    with contextlib.closing(bind(host, port)) as listener:
+    with contextlib.closing(bind(host, port, shared=shared)) as listener:
         server = _SocketServer(
             listener,
             ready,

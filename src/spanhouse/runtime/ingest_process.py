@@ -1,0 +1,174 @@
+"""The process that takes spans in: journal, grants and the OTLP listeners. Knows neither Django nor the store."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+import uvloop
+
+from spanhouse.base.clock import Clock, SystemClock
+from spanhouse.base.errors import ConfigurationError
+from spanhouse.base.limits import JOURNAL_BYTES_MAX
+from spanhouse.runtime.http_server import serve_app
+from spanhouse.tracing.ingest import grpc_service
+from spanhouse.tracing.ingest.grants import GrantsFile
+from spanhouse.tracing.ingest.http import OtlpHttp
+from spanhouse.tracing.ingest.intake import Intake
+from spanhouse.tracing.ingest.pressure import IN_FLIGHT_BYTES_MAX, InFlight
+from spanhouse.tracing.journal import Journal
+
+GRACE_SECONDS = 10
+"""Requests under way get this long to finish when the process is told to stop."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class IngestOptions:
+    """`index` tells the ingest processes of a node apart; with `processes` over 1 they share the ports. Port None
+    turns a listener off, 0 picks a free one."""
+
+    data: Path
+    host: str = "127.0.0.1"
+    otlp_http_port: int | None = 4318
+    otlp_grpc_port: int | None = 4317
+    index: int = 0
+    processes: int = 1
+    journal_bytes_max: int = JOURNAL_BYTES_MAX
+    in_flight_bytes_max: int = IN_FLIGHT_BYTES_MAX
+    clock: Clock = field(default_factory=SystemClock)
+
+    @property
+    def journal_path(self) -> Path:
+        return self.data / "journal"
+
+    @property
+    def grants_path(self) -> Path:
+        return self.data / "grants" / "snapshot.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What is listened on; None = off."""
+
+    otlp_http: int | None
+    otlp_grpc: int | None
+
+
+async def run(options: IngestOptions, ready: Callable[[Ports], None] = lambda ports: None) -> None:
+    """Take spans in until this task is cancelled; then finish what is under way and close the journal.
+
+    `ready` is called once all listeners are bound. Raises ConfigurationError when one cannot be.
+    """
+    journal = Journal.open(
+        options.journal_path, options.clock, writer=str(options.index), bytes_max=options.journal_bytes_max
+    )
+    intake = Intake(journal, GrantsFile(options.grants_path), options.clock, InFlight(options.in_flight_bytes_max))
+    try:
+        await listen(intake, options, ready)
+    finally:
+        await journal.close()
+
+
+async def listen(intake: Intake, options: IngestOptions, ready: Callable[[Ports], None]) -> None:
+    """The listeners alone, until this task is cancelled."""
+    async with _grpc_listener(intake, options) as grpc_port, _http_listener(intake, options) as (http_port, http):
+        log.info("taking spans", host=options.host, otlp_http_port=http_port, otlp_grpc_port=grpc_port)
+        ready(Ports(http_port, grpc_port))
+        await http
+
+
+@contextlib.asynccontextmanager
+async def _grpc_listener(intake: Intake, options: IngestOptions) -> AsyncIterator[int | None]:
+    if options.otlp_grpc_port is None:
+        yield None
+        return
+    shared = options.processes > 1
+    server, port = await grpc_service.start(intake, options.host, options.otlp_grpc_port, shared=shared)
+    try:
+        yield port
+    finally:
+        await server.stop(GRACE_SECONDS)
+
+
+@contextlib.asynccontextmanager
+async def _http_listener(
+    intake: Intake, options: IngestOptions
+) -> AsyncIterator[tuple[int | None, asyncio.Future[None]]]:
+    """The bound port, and what ends only if the listener fails."""
+    bound: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    if options.otlp_http_port is None:
+        yield None, asyncio.get_running_loop().create_future()
+        return
+    serving = asyncio.ensure_future(
+        serve_app(
+            OtlpHttp(intake),
+            interface="rsgi",
+            host=options.host,
+            port=options.otlp_http_port,
+            ready=bound.set_result,
+            shared=options.processes > 1,
+        )
+    )
+    try:
+        await asyncio.wait((bound, serving), return_when=asyncio.FIRST_COMPLETED)
+        if serving.done():
+            await serving
+        yield bound.result(), serving
+    finally:
+        serving.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait_for(serving, GRACE_SECONDS)
+
+
+async def _run_until_told(options: IngestOptions, ready: Callable[[Ports], None]) -> None:
+    running = asyncio.ensure_future(run(options, ready))
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, running.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+    log.info("stopped")
+
+
+def main(options: IngestOptions, ready: Callable[[Ports], None] = lambda ports: None) -> None:
+    """Run this process until SIGTERM or SIGINT. Raises ConfigurationError when a listener cannot be bound."""
+    uvloop.run(_run_until_told(options, ready))
+
+
+def _main_from_settings() -> int:
+    from spanhouse.runtime.logs import set_up_logs
+    from spanhouse.runtime.settings import load
+
+    try:
+        index = int(sys.argv[1]) if len(sys.argv) > 1 else 0
+        settings = load()
+        set_up_logs(settings, f"ingest-{index}")
+        settings.prepare_data_directory()
+        main(
+            IngestOptions(
+                data=settings.data,
+                host=settings.host,
+                otlp_http_port=settings.otlp_http_port or None,
+                otlp_grpc_port=settings.otlp_grpc_port or None,
+                index=index,
+                processes=settings.ingest_processes,
+                journal_bytes_max=settings.journal_bytes_max,
+                clock=settings.make_clock(),
+            )
+        )
+    except ConfigurationError as error:
+        print(f"spanhouse ingest: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_main_from_settings())

@@ -1,0 +1,70 @@
+"""The use case: a body that was admitted → checked, journalled, acknowledged. Knows no sockets and no store."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeAlias
+
+from spanhouse.base.clock import Clock
+from spanhouse.contracts.grant import Grants
+from spanhouse.tracing.ingest import counters
+from spanhouse.tracing.ingest.admission import Admitted
+from spanhouse.tracing.ingest.pressure import InFlight
+from spanhouse.tracing.journal import Envelope, Portion
+from spanhouse.tracing.wire.otlp import CheckedBody, read_protobuf
+from spanhouse.tracing.wire.otlp_json import read_json
+
+Encoding: TypeAlias = Literal["protobuf", "json"]
+
+HASH_BYTES = 16
+
+_READERS: Mapping[Encoding, Callable[[bytes], CheckedBody]] = {"protobuf": read_protobuf, "json": read_json}
+
+
+class Appends(Protocol):
+    """The journal, as seen from here."""
+
+    async def append(self, envelope: Envelope) -> None: ...
+
+
+class GrantsSource(Protocol):
+    def current(self) -> Grants: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """Durable now: all spans but the `rejected` ones, and `reason` says why those."""
+
+    rejected: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """Shared by the listeners of a process."""
+
+    journal: Appends
+    grants: GrantsSource
+    clock: Clock
+    in_flight: InFlight
+
+    async def take(self, admitted: Admitted, body: bytes, encoding: Encoding) -> Acknowledgement:
+        """Return once the spans of an inflated body are durable. Raises Malformed, or Unavailable to retry later."""
+        checked = _READERS[encoding](body)
+        if checked.spans:
+            await self.journal.append(self._envelope(admitted.instance, body, checked))
+        counters.SPANS_ACCEPTED.labels(admitted.instance).inc(checked.spans)
+        counters.BYTES_ACCEPTED.labels(admitted.instance).inc(len(checked.body) if checked.spans else 0)
+        counters.SPANS_REFUSED.labels(admitted.instance).inc(checked.rejected)
+        return Acknowledgement(checked.rejected, checked.reason)
+
+    def _envelope(self, instance: str, body: bytes, checked: CheckedBody) -> Envelope:
+        return Envelope(
+            instance=instance,
+            received_at=self.clock.now_ns(),
+            content_hash=hashlib.blake2b(body, digest_size=HASH_BYTES).digest(),
+            portions=tuple(Portion(*portion) for portion in checked.portions),
+            body=checked.body,
+        )
