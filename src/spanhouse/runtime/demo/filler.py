@@ -14,10 +14,9 @@ from collections.abc import Iterator
 
 from spanhouse.base.clock import NANOS_PER_SECOND
 from spanhouse.runtime.demo.encoding import attribute, key_value, nested, text, varint
-from spanhouse.runtime.demo.landscape import Operation, Service, landscape
+from spanhouse.runtime.demo.landscape import FRONT_SERVICES, Operation, Service, landscape
 
 SPANS_PER_BODY = 1000
-_FRONT_SERVICES = 3  # the services that take traffic from outside
 _ERROR_SHARE = 0.02
 _time = struct.Struct("<cQ").pack
 _times = struct.Struct("<cQcQ").pack
@@ -92,7 +91,7 @@ class _Traces:
         duration = int(math.exp(rng.gauss(18.2, 1.1)))  # median 80 ms
         duration = min(duration, max(1000, until_ns - from_ns))
         start = rng.randint(from_ns, max(from_ns, until_ns - duration))
-        front = rng.randrange(min(_FRONT_SERVICES, len(self._services)))
+        front = rng.randrange(min(FRONT_SERVICES, len(self._services)))
         waiting = [(front, b"", rng.choice(self._services[front].operations), start, duration)]
         while waiting and self.count < size:
             place = rng.randrange(len(waiting))

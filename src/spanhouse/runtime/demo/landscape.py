@@ -21,6 +21,7 @@ _METHODS = {"list": "GET", "create": "POST", "update": "PUT", "remove": "DELETE"
 _DATABASES = ("postgresql", "mysql", "redis", "mongodb")
 _SPAN_NAME, _SPAN_KIND = b"\x2a", b"\x30"  # Span.name = 5, Span.kind = 6
 OPERATIONS_PER_SERVICE = 20
+FRONT_SERVICES = 3  # the first ones; they take traffic from outside
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,6 @@ def landscape(count: int, rng: random.Random) -> tuple[Service, ...]:
 
 def _service(index: int, names: list[str], rng: random.Random) -> Service:
     name = names[index]
-    later = range(index + 1, len(names))
     tables = [f"{name.replace('-', '_')}_{suffix}" for suffix in ("items", "events", "owners", "archive")]
     return Service(
         name=name,
@@ -74,8 +74,16 @@ def _service(index: int, names: list[str], rng: random.Random) -> Service:
         publishes=tuple(_publish(f"{name}.{suffix}") for suffix in ("changed", "audited")),
         resources=tuple(_resource(name, number, rng) for number in range(3)),
         scope=text(b"\x0a", f"io.shop.{name}") + text(b"\x12", "2.4.1"),
-        calls=tuple(sorted(rng.sample(later, min(4, len(later))))),
+        calls=_calls(index, len(names), rng),
     )
+
+
+def _calls(index: int, count: int, rng: random.Random) -> tuple[int, ...]:
+    """Front services share out all others between them, so that each is called; the rest call a few later ones."""
+    if index < FRONT_SERVICES:
+        return tuple(range(FRONT_SERVICES + index, count, FRONT_SERVICES))
+    later = range(index + 1, count)
+    return tuple(sorted(rng.sample(later, min(4, len(later)))))
 
 
 def _head(name: str, kind: int) -> bytes:

@@ -58,8 +58,7 @@ def send_all(
     failures: list[BaseException] = []
     lock = threading.Lock()
 
-    def work() -> None:
-        sender = _Sender(target)
+    def work(sender: _Sender) -> None:
         try:
             for body, spans in queue:
                 taken = spans - sender.send(body)
@@ -71,7 +70,8 @@ def send_all(
         finally:
             sender.close()
 
-    threads = [threading.Thread(target=work, name=f"fill-{n}", daemon=True) for n in range(in_flight)]
+    senders = [_Sender(target) for _ in range(in_flight)]
+    threads = [threading.Thread(target=work, args=(sender,), name="fill", daemon=True) for sender in senders]
     for thread in threads:
         thread.start()
     for thread in threads:

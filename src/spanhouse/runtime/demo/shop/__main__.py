@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import signal
 import threading
 
@@ -10,6 +11,7 @@ from spanhouse.base.clock import SystemClock
 from spanhouse.runtime.demo.shop.opening import REQUESTS_PER_SECOND, any_luck, keep_open
 from spanhouse.runtime.demo.shop.staff import hire
 from spanhouse.runtime.demo.shop.telemetry import Endpoints
+from spanhouse.runtime.lifeline import Lifeline
 
 
 def main() -> None:
@@ -22,10 +24,12 @@ def main() -> None:
     closing = threading.Event()
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signal_number, lambda *_: closing.set())
+    Lifeline.from_environment()
     shop = hire(Endpoints(options.http, options.grpc, options.key).exporter, any_luck())
     try:
         keep_open(shop, SystemClock(), closing, options.rate)
     finally:
+        logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # the service may have closed first
         shop.close()
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import heapq
 import itertools
 import random
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -18,6 +20,7 @@ from spanhouse.runtime.demo.shop.telemetry import Protocol, provider
 
 Action = Callable[[Flow], None]
 
+CLOSE_SECONDS_MAX = 3.0
 _INCIDENT_EVERY_SECONDS, _INCIDENT_LASTS_SECONDS = 240, 40
 
 # service → (protocol it exports by, version, host, how far that host's clock is wrong in ms)
@@ -88,9 +91,13 @@ class Shop:
         return now_ns // NANOS_PER_SECOND % _INCIDENT_EVERY_SECONDS < _INCIDENT_LASTS_SECONDS
 
     def close(self) -> None:
-        """Export what is left and stop."""
-        for service in self.services.values():
-            service.close()
+        """Export what is left and stop, all at once; what is not sent within CLOSE_SECONDS_MAX is dropped."""
+        closing = [threading.Thread(target=service.close, daemon=True) for service in self.services.values()]
+        deadline = time.monotonic() + CLOSE_SECONDS_MAX
+        for thread in closing:
+            thread.start()
+        for thread in closing:
+            thread.join(max(0.0, deadline - time.monotonic()))
 
 
 def hire(exporter: Callable[[Protocol], SpanExporter], rng: random.Random) -> Shop:
