@@ -14,7 +14,7 @@ from spanhouse.base.clock import SystemClock
 from spanhouse.base.errors import ConfigurationError, Malformed
 from spanhouse.cli.environment import parse_duration
 from spanhouse.cli.output import err, errors_in_one_line, out
-from spanhouse.cli.serve import DataOption, _print_ready, _settings
+from spanhouse.cli.serve import DataOption, print_ready, settings_for
 from spanhouse.runtime import settings as spanhouse_settings
 
 
@@ -47,7 +47,7 @@ def _run_shop(data: Path | None, rate: float) -> int:
     from spanhouse.runtime.demo.shop_process import ShopProcess
     from spanhouse.runtime.supervisor import supervise
 
-    settings = _settings(data, None)
+    settings = settings_for(data, None)
     if not (settings.otlp_http_port and settings.otlp_grpc_port):
         raise ConfigurationError("the shop sends over HTTP and gRPC: neither OTLP port may be 0")
     if not settings.loopback_open:
@@ -59,7 +59,7 @@ def _run_shop(data: Path | None, rate: float) -> int:
     shop = ShopProcess(endpoints, rate)
 
     def ready(facts: Mapping[str, Any]) -> None:
-        _print_ready(facts)
+        print_ready(facts)
         out.print(f"  The shop is open: {rate:g} requests a second, first traces in a few seconds")
         shop.open()
 
