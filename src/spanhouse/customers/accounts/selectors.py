@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db.models import QuerySet
 
+from spanhouse.base.errors import NotFound
 from spanhouse.customers.accounts.models import Account, User
 
 
@@ -22,3 +23,12 @@ def first_operator() -> User | None:
 
 def user_named(username: str) -> User | None:
     return User.objects.filter(username=username.strip().lower()).first()
+
+
+def get_account(account_id: str | None = None) -> Account:
+    """The account with this id, or the first. Raises NotFound."""
+    found = Account.objects.filter(pk=account_id) if account_id else Account.objects.all()
+    account = found.first()
+    if account is None:
+        raise NotFound(f"there is no account {account_id!r}" if account_id else "there is no account")
+    return account

@@ -15,6 +15,9 @@ from spanhouse.customers.accounts import selectors as accounts
 from spanhouse.customers.accounts.models import User
 from spanhouse.customers.instances.models import LOCAL_INSTANCE, GrantsVersion, Instance, Key
 
+CHOSEN_INSTANCE = "instance"
+"""Where a session remembers the instance that its person looks at."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

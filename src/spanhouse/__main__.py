@@ -1,0 +1,3 @@
+from spanhouse.cli.main import app
+
+app()

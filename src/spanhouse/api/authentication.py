@@ -1,0 +1,102 @@
+"""Who asks, and whose spans they may read: a query token, a person's session, or a program on this machine."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from spanhouse.base.clock import to_datetime
+from spanhouse.base.errors import Forbidden, Unauthenticated
+from spanhouse.customers.accounts.models import User
+from spanhouse.customers.instances import selectors, services
+from spanhouse.customers.instances.models import Instance
+from spanhouse.tracing.ingest.admission import Caller, is_loopback
+from spanhouse.tracing.plan.scope import Scope
+
+_HOW = "send a query token as Authorization: Bearer TOKEN, as a Basic password, or as x-api-key"
+
+
+def query_scope(request: HttpRequest) -> Scope:
+    """What this request may read.
+
+    A token that is sent decides alone, even where a session or loopback would do. Raises Unauthenticated when nothing
+    says who asks, Forbidden when that one may not read this now.
+    """
+    now_ns = settings.CLOCK.now_ns()
+    secret = _secret(request)
+    instance = _by_token(secret, now_ns) if secret is not None else _by_session(request) or _by_loopback(request)
+    _check_tenant(request.headers.get("X-Scope-OrgID"), instance)
+    grant = selectors.instance_grant(instance)
+    if not grant.may_query(now_ns):
+        raise Forbidden(grant.denial or f"instance {instance.pk} answers no queries at present")
+    return Scope(instance.pk)
+
+
+def _secret(request: HttpRequest) -> str | None:
+    """The token as sent, or None if there is none. Raises Unauthenticated when it is sent in no form we know."""
+    authorization = request.headers.get("Authorization")
+    if authorization is None:
+        return request.headers.get("x-api-key")
+    scheme, _, rest = authorization.partition(" ")
+    if scheme.lower() == "bearer" and rest.strip():
+        return rest.strip()
+    if scheme.lower() == "basic":
+        return _basic_password(rest)
+    raise Unauthenticated(_HOW)
+
+
+def _basic_password(encoded: str) -> str:
+    """The password of `user:password`; any user name will do."""
+    try:
+        _, separator, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise Unauthenticated("the Basic credentials are not base64 of user:password") from error
+    if not separator or not password:
+        raise Unauthenticated("the Basic credentials have no password; it is the query token")
+    return password
+
+
+def _by_token(secret: str, now_ns: int) -> Instance:
+    key = selectors.find_key(secret)
+    if key is None:
+        raise Unauthenticated("the token is unknown or revoked")
+    grant = selectors.key_grant(key)
+    if grant.expired(now_ns):
+        raise Unauthenticated(f"token {key.pk} has expired")
+    if grant.scope != "query":
+        raise Forbidden(f"key {key.pk} is for sending spans; reading them takes a query token")
+    services.note_use(key, now=to_datetime(now_ns))
+    return key.instance
+
+
+def _by_session(request: HttpRequest) -> Instance | None:
+    """The instance that the person who is logged in looks at; None where nobody is."""
+    if not isinstance(request.user, User):
+        return None
+    instance = selectors.instance_for(request.user, request.session.get(selectors.CHOSEN_INSTANCE))
+    if instance is None:
+        raise Forbidden("you have no instance")
+    return instance
+
+
+def _by_loopback(request: HttpRequest) -> Instance:
+    open_instance = selectors.loopback_instance()
+    if open_instance is None or not is_loopback(_caller(request)):
+        raise Unauthenticated(_HOW)
+    # A page from elsewhere cannot read the answer, but it should not be able to make this machine work either.
+    if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+        raise Forbidden("pages of other sites may not query here without a token")
+    return selectors.get_instance(open_instance)
+
+
+def _caller(request: HttpRequest) -> Caller:
+    # "" is no loopback name: HTTP/1.0 without a Host header gets no instance for free.
+    return Caller(request.headers.get, request.META.get("REMOTE_ADDR") or "", request.headers.get("Host", ""))
+
+
+def _check_tenant(tenant: str | None, instance: Instance) -> None:
+    if tenant is not None and tenant != instance.pk:
+        raise Forbidden("X-Scope-OrgID names another tenant than the token")

@@ -1,0 +1,57 @@
+"""Settings and Django for commands that need them, loaded when a command runs and not before."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+from spanhouse.base.clock import to_datetime
+from spanhouse.base.errors import ConfigurationError, Malformed
+from spanhouse.runtime import settings as spanhouse_settings
+from spanhouse.runtime.settings import Settings
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_DURATION = re.compile(r"(\d+)\s*([smhdw])")
+
+
+@contextmanager
+def accounts_database() -> Iterator[tuple[Settings, datetime]]:
+    """Django set up on a database that `serve` has prepared; gives the settings and the time.
+
+    Raises ConfigurationError where no data directory was prepared yet.
+    """
+    settings = spanhouse_settings.load()
+    if not settings.database and not (settings.data / "accounts.sqlite3").exists():
+        raise ConfigurationError(f"there is nothing in {settings.data} yet; start `spanhouse serve` first")
+    from spanhouse.runtime.console_process import prepare_django
+
+    prepare_django(settings)
+    from django.db import connections
+
+    try:
+        yield settings, to_datetime(settings.make_clock().now_ns())
+    finally:
+        connections.close_all()
+
+
+def parse_duration(text: str) -> timedelta:
+    """`90s`, `15m`, `1d12h`. Raises Malformed."""
+    compact = text.strip().lower()
+    if not re.fullmatch(rf"({_DURATION.pattern})+", compact):
+        raise Malformed(f"{text!r} is not a duration such as 15m, 36h or 7d")
+    return sum((timedelta(**{_UNITS[unit]: int(count)}) for count, unit in _DURATION.findall(compact)), timedelta())
+
+
+def parse_expiry(text: str, now: datetime) -> datetime:
+    """A duration from now (`90d`) or a moment in RFC 3339. Raises Malformed."""
+    try:
+        return now + parse_duration(text)
+    except Malformed:
+        pass
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Malformed(f"{text!r} is neither a duration such as 90d nor a date such as 2027-01-31") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

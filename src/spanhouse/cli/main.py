@@ -1,0 +1,52 @@
+"""`spanhouse`: the one program."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import version
+from importlib.util import find_spec
+from typing import Annotated
+
+import typer
+
+from spanhouse.cli import instances, keys, operate, serve
+
+app = typer.Typer(
+    name="spanhouse",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="A distributed tracing service: it takes spans in, keeps them and shows them.",
+    epilog="Start with: spanhouse serve",
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"spanhouse {version('spanhouse')}")
+        raise typer.Exit()
+
+
+@app.callback()
+def root(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+app.command()(serve.serve)
+app.command()(serve.ingest)
+app.command()(serve.console)
+app.command()(serve.keeper)
+for _name in ("query", "demo"):
+    if find_spec(f"spanhouse.cli.{_name}"):
+        app.command()(getattr(import_module(f"spanhouse.cli.{_name}"), _name))
+app.add_typer(keys.app, name="key")
+app.add_typer(instances.app, name="instance")
+app.command()(operate.config)
+app.command()(operate.check)
+app.command("login-link")(operate.login_link)
+app.add_typer(operate.clock_app, name="clock")
