@@ -1,0 +1,26 @@
+"""Addresses of the query APIs. Tags and services may hold slashes, so their parts of a path take anything."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from spanhouse.api import jaeger, tempo
+
+urlpatterns = [
+    path("tempo/ready", tempo.ready),
+    path("tempo/api/echo", tempo.echo),
+    path("tempo/api/status/buildinfo", tempo.build_info),
+    path("tempo/api/traces/<str:trace_id>", tempo.trace),
+    path("tempo/api/v2/traces/<str:trace_id>", tempo.trace_v2),
+    path("tempo/api/search", tempo.search),
+    path("tempo/api/search/tags", tempo.tags),
+    path("tempo/api/v2/search/tags", tempo.tags_v2),
+    path("tempo/api/search/tag/<path:tag>/values", tempo.values),
+    path("tempo/api/v2/search/tag/<path:tag>/values", tempo.values_v2),
+    path("jaeger/api/services", jaeger.services),
+    path("jaeger/api/services/<path:service>/operations", jaeger.operations_of),
+    path("jaeger/api/operations", jaeger.operations),
+    path("jaeger/api/traces", jaeger.traces),
+    path("jaeger/api/traces/<str:trace_id>", jaeger.trace),
+    path("jaeger/api/dependencies", jaeger.dependencies),
+]

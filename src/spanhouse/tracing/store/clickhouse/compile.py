@@ -1,0 +1,122 @@
+# ruff: noqa: S608 (every value is a parameter; the guard reads each statement again)
+"""From what is asked (the plan) to parameterised SQL. One function per question; none runs anything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from spanhouse.tracing.plan.predicates import And, Compare, Constant, Intrinsic, Predicate
+from spanhouse.tracing.plan.requests import Order, TraceSearch
+from spanhouse.tracing.plan.scope import Scope, TimeRange
+from spanhouse.tracing.store.clickhouse.conditions import Conditions
+from spanhouse.tracing.store.clickhouse.rows import SPAN_COLUMNS, STUB_COLUMNS
+from spanhouse.tracing.store.clickhouse.statements import Build, Statement
+
+SELECTED_COLUMNS: Final = (*SPAN_COLUMNS[16:21], *SPAN_COLUMNS[21:26])
+"""Attributes of a matched span and of its resource, fetched only when some are asked for."""
+
+
+def spans_of_trace(scope: Scope, trace_id: bytes, limit: int) -> Statement:
+    build = Build(scope)
+    source = build.source("spans", f"trace_id = {_trace_id(build, trace_id)}")
+    return build.done(f"SELECT {', '.join(SPAN_COLUMNS)} FROM {source} ORDER BY start_time, span_id LIMIT {int(limit)}")
+
+
+def stubs_of_trace(scope: Scope, trace_id: bytes, limit: int) -> Statement:
+    """The places of the spans whose services `scope` does not include."""
+    build = Build(scope)
+    source = build.source("spans", f"trace_id = {_trace_id(build, trace_id)}", hidden=True)
+    return build.done(f"SELECT {', '.join(STUB_COLUMNS)} FROM {source} ORDER BY start_time, span_id LIMIT {int(limit)}")
+
+
+def where_of(request: TraceSearch) -> Predicate:
+    """The request's condition together with its bounds on the trace's duration."""
+    parts = [request.where]
+    if request.trace_duration_min is not None:
+        parts.append(Compare(Intrinsic.TRACE_DURATION, ">=", request.trace_duration_min))
+    if request.trace_duration_max is not None:
+        parts.append(Compare(Intrinsic.TRACE_DURATION, "<=", request.trace_duration_max))
+    parts = [part for part in parts if part != Constant(True)]
+    return parts[0] if len(parts) == 1 else And(tuple(parts))
+
+
+def candidates(request: TraceSearch, part: TimeRange, limit: int) -> Statement:
+    """Traces with a matching span that starts in `part`, by their first such span, latest first.
+
+    That span starts no earlier than its trace, so what it gives is an upper bound of the trace's own start.
+    """
+    build = Build(request.scope)
+    source = build.source("spans", build.started_in(part), Conditions(build).sql(where_of(request)))
+    return build.done(
+        f"SELECT hex(trace_id), min(start_time) AS first FROM {source} "
+        f"GROUP BY trace_id ORDER BY first DESC, trace_id LIMIT {int(limit)}"
+    )
+
+
+def every_trace(scope: Scope, part: TimeRange, limit: int) -> Statement:
+    """As `candidates`, without a condition and from the rollup alone; `part` must begin where a bucket does."""
+    build = Build(scope)
+    source = build.source("trace_summaries", build.buckets(part), service=None)
+    last = build.parameter(part.end, "UInt64")
+    return build.done(
+        f"SELECT hex(trace_id), min(start) AS first FROM {source} "
+        f"GROUP BY trace_id HAVING first <= {last} ORDER BY first DESC, trace_id LIMIT {int(limit)}"
+    )
+
+
+def slowest(request: TraceSearch) -> Statement:
+    """The traces of the whole range by their duration."""
+    build = Build(request.scope)
+    source = build.source("spans", build.started_in(request.range), Conditions(build).sql(request.where))
+    bounds = [
+        f"trace_duration {operator} {build.parameter(value, 'UInt64')}"
+        for operator, value in ((">=", request.trace_duration_min), ("<=", request.trace_duration_max))
+        if value is not None
+    ]
+    among = f"trace_id IN (SELECT trace_id FROM {source})"
+    return build.done(
+        f"SELECT hex(trace_id) FROM ({build.trace_summaries(among)}) WHERE {' AND '.join(['1', *bounds])} "
+        f"ORDER BY trace_duration DESC, trace_start DESC, trace_id LIMIT {int(request.limit)}"
+    )
+
+
+def summaries(scope: Scope, trace_ids: Sequence[bytes]) -> Statement:
+    """Figures of whole traces, from their spans."""
+    build = Build(scope)
+    source = build.source("spans", f"trace_id IN {_trace_ids(build, trace_ids)}")
+    return build.done(
+        "SELECT hex(trace_id), min(start_time), max(greatest(start_time, end_time)), count(), "
+        "countIf(status_code = 2), sumMap(map(service, toUInt64(1))), "
+        "sumMap(map(service, toUInt64(status_code = 2))), "
+        "min(tuple(parent_span_id != toFixedString('', 8), start_time, service, name)) "
+        f"FROM {source} GROUP BY trace_id"
+    )
+
+
+def matched_spans(request: TraceSearch, trace_ids: Sequence[bytes]) -> Statement:
+    """The first matching spans of each of these traces, each row with how many the trace has."""
+    build = Build(request.scope)
+    where = Conditions(build).sql(request.where)
+    source = build.source(
+        "spans", f"trace_id IN {_trace_ids(build, trace_ids)}", build.started_in(request.range), where
+    )
+    columns = ["hex(trace_id)", "hex(span_id)", "service", "name", "start_time", "duration"]
+    columns.append("count() OVER (PARTITION BY trace_id)")
+    if request.select:
+        columns += SELECTED_COLUMNS
+    cut = f" LIMIT {int(request.spans_per_trace)} BY trace_id" if request.spans_per_trace else ""
+    return build.done(f"SELECT {', '.join(columns)} FROM {source} ORDER BY start_time, span_id{cut}")
+
+
+def _trace_id(build: Build, trace_id: bytes) -> str:
+    return f"toFixedString(unhex({build.parameter(trace_id.hex(), 'String')}), 16)"
+
+
+def _trace_ids(build: Build, trace_ids: Sequence[bytes]) -> str:
+    ids = build.parameter([trace_id.hex() for trace_id in trace_ids], "Array(String)")
+    return f"(arrayMap(x -> toFixedString(unhex(x), 16), {ids}))"
+
+
+def newest_first(order: Order) -> bool:
+    return order is Order.NEWEST

@@ -1,0 +1,128 @@
+"""The `Reader` on ClickHouse: compile, check, send, and make answers of the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from spanhouse.tracing.plan.predicates import Constant
+from spanhouse.tracing.plan.requests import (
+    FoundTrace,
+    MatchedSpan,
+    Order,
+    ReadCost,
+    SearchAnswer,
+    StoredTrace,
+    TraceSearch,
+    TraceSummary,
+)
+from spanhouse.tracing.plan.scope import Scope, TimeRange
+from spanhouse.tracing.store.clickhouse import compile, guard
+from spanhouse.tracing.store.clickhouse.engine import Engine
+from spanhouse.tracing.store.clickhouse.newest import newest
+from spanhouse.tracing.store.clickhouse.rows import SpanRows, attributes_of, stub
+from spanhouse.tracing.store.clickhouse.statements import BUCKET_NS, Statement
+
+Rows = Sequence[Sequence[Any]]
+
+
+class ClickHouseReader:
+    """Reads through `engine`. Safe to call from several threads if the engine is."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def trace(self, scope: Scope, trace_id: bytes, span_limit: int) -> StoredTrace:
+        asking = _Asking(self._engine, scope)
+        spans = SpanRows().spans(asking.rows(compile.spans_of_trace(scope, trace_id, span_limit + 1)))
+        if scope.services is not None and spans:
+            spans += [stub(row) for row in asking.rows(compile.stubs_of_trace(scope, trace_id, span_limit + 1))]
+            spans.sort(key=lambda span: (span.start_time, span.span_id))
+        return StoredTrace(tuple(spans[:span_limit]), truncated=len(spans) > span_limit)
+
+    def search(self, request: TraceSearch) -> SearchAnswer:
+        asking = _Asking(self._engine, request.scope)
+        if request.order is Order.NEWEST:
+            summaries = newest(
+                request.range,
+                request.limit,
+                lambda part, size: asking.candidates(request, part, size),
+                asking.summaries,
+            )
+        else:
+            ids = [bytes.fromhex(row[0]) for row in asking.rows(compile.slowest(request))]
+            by_id = asking.summaries(ids)
+            summaries = [by_id[trace_id] for trace_id in ids if trace_id in by_id]
+        matched = asking.matched(request, [summary.trace_id for summary in summaries])
+        traces = tuple(FoundTrace(summary, *matched[summary.trace_id]) for summary in summaries)
+        return SearchAnswer(traces, asking.cost)
+
+
+class _Asking:
+    """The statements of one question, and what they cost together."""
+
+    def __init__(self, engine: Engine, scope: Scope) -> None:
+        self._engine = engine
+        self._scope = scope
+        self.cost = ReadCost()
+
+    def rows(self, statement: Statement) -> Rows:
+        guard.check(statement, self._scope)
+        answer = self._engine.query(statement.sql, dict(statement.parameters), guard.settings())
+        self.cost = ReadCost(self.cost.rows + answer.cost.rows, self.cost.bytes + answer.cost.bytes)
+        rows: Rows = answer.rows()
+        return rows
+
+    def candidates(self, request: TraceSearch, part: TimeRange, size: int) -> list[tuple[bytes, int]]:
+        from_rollup = (
+            compile.where_of(request) == Constant(True)
+            and request.scope.services is None
+            and part.start % BUCKET_NS == 0
+        )
+        statement = (
+            compile.every_trace(request.scope, part, size) if from_rollup else compile.candidates(request, part, size)
+        )
+        return [(bytes.fromhex(trace_id), first) for trace_id, first in self.rows(statement)]
+
+    def summaries(self, trace_ids: Sequence[bytes]) -> Mapping[bytes, TraceSummary]:
+        if not trace_ids:
+            return {}
+        rows = self.rows(compile.summaries(self._scope, trace_ids))
+        return {summary.trace_id: summary for summary in map(_summary, rows)}
+
+    def matched(
+        self, request: TraceSearch, trace_ids: Sequence[bytes]
+    ) -> Mapping[bytes, tuple[int, tuple[MatchedSpan, ...]]]:
+        if not trace_ids:
+            return {}
+        spans: dict[bytes, list[MatchedSpan]] = {trace_id: [] for trace_id in trace_ids}
+        counts: dict[bytes, int] = dict.fromkeys(trace_ids, 0)
+        for row in self.rows(compile.matched_spans(request, trace_ids)):
+            trace_id = bytes.fromhex(row[0])
+            counts[trace_id] = row[6]
+            spans[trace_id].append(_matched_span(row, request.select))
+        return {trace_id: (counts[trace_id], tuple(spans[trace_id])) for trace_id in trace_ids}
+
+
+def _summary(row: Sequence[Any]) -> TraceSummary:
+    trace_id, start, end, spans, errors, per_service, errors_per_service, root = row
+    is_child, _, root_service, root_name = root
+    services = sorted((name, count, errors_per_service.get(name, 0)) for name, count in per_service.items())
+    return TraceSummary(
+        trace_id=bytes.fromhex(trace_id),
+        start=start,
+        end=end,
+        spans=spans,
+        errors=errors,
+        services=tuple(services),
+        root_service="" if is_child else root_service,
+        root_name="" if is_child else root_name,
+    )
+
+
+def _matched_span(row: Sequence[Any], select: Sequence[str]) -> MatchedSpan:
+    attributes = {}
+    if select:
+        known = {**attributes_of(row[12:17]), **attributes_of(row[7:12])}
+        attributes = {name: known[name] for name in select if name in known}
+    return MatchedSpan(bytes.fromhex(row[1]), row[2], row[3], row[4], row[5], attributes)

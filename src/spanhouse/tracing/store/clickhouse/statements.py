@@ -1,0 +1,74 @@
+"""A statement under construction: its parameters, and the one place where a tenant table is named."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from spanhouse.tracing.plan.scope import Scope, TimeRange
+
+BUCKET_NS: Final = 300_000_000_000
+"""Length of `start_bucket`, by which the spans table is ordered."""
+
+ParameterValue = str | bool | int | float | list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """SQL with named placeholders, and their values. Nothing a person wrote is in the text."""
+
+    sql: str
+    parameters: Mapping[str, ParameterValue]
+
+
+@dataclass(slots=True)
+class Build:
+    """Collects the parameters of one statement of one scope."""
+
+    scope: Scope
+    parameters: dict[str, ParameterValue] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.parameters["instance"] = self.scope.instance
+        if self.scope.services is not None:
+            self.parameters["services"] = sorted(self.scope.services)
+
+    def parameter(self, value: ParameterValue, of_type: str) -> str:
+        """A placeholder for `value`; equal values share one."""
+        for name, known in self.parameters.items():
+            if name.startswith("p") and type(known) is type(value) and repr(known) == repr(value):
+                return f"{{{name}:{of_type}}}"
+        name = f"p{len(self.parameters)}"
+        self.parameters[name] = value
+        return f"{{{name}:{of_type}}}"
+
+    def source(self, table: str, *conditions: str, service: str | None = "service", hidden: bool = False) -> str:
+        """`table WHERE …`: the only way to name a tenant table, so that none is read without its scope.
+
+        `service` is the column that a scope limited to some services is held against; `hidden` asks for the
+        others' rows instead, of which only stubs may be read.
+        """
+        scoped = ["instance = {instance:String}"]
+        if self.scope.services is not None:
+            if service is None:
+                raise ValueError(f"{table} has no service to limit the scope by")
+            scoped.append(f"{service} {'NOT IN' if hidden else 'IN'} {{services:Array(String)}}")
+        return f"{table} WHERE {' AND '.join([*scoped, *conditions])}"
+
+    def started_in(self, time_range: TimeRange) -> str:
+        """Spans that start in `time_range`, both ends included; the bucket range makes it use the sorting key."""
+        first = self.parameter(time_range.start, "UInt64")
+        last = self.parameter(time_range.end, "UInt64")
+        return f"{self.buckets(time_range)} AND start_time BETWEEN {first} AND {last}"
+
+    def buckets(self, time_range: TimeRange, column: str = "start_bucket") -> str:
+        first, last = (bucket_of(at) for at in (time_range.start, time_range.end))
+        return f"{column} BETWEEN {self.parameter(first, 'UInt32')} AND {self.parameter(last, 'UInt32')}"
+
+    def done(self, sql: str) -> Statement:
+        return Statement(sql, dict(self.parameters))
+
+
+def bucket_of(at: int) -> int:
+    return at // BUCKET_NS
