@@ -18,6 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from spanhouse.base.clock import FixedClock
 from spanhouse.base.files import write_atomically
 from spanhouse.base.ids import digest_secret
+from spanhouse.base.limits import BODY_TIMEOUT_SECONDS
 from spanhouse.contracts.grant import Grants, InstanceGrant, KeyGrant, KeyScope
 from spanhouse.runtime.ingest_process import IngestOptions, Ports, listen
 from spanhouse.tracing.ingest.grants import GrantsFile
@@ -41,8 +42,7 @@ class MemoryJournal:
         self.open.set()
 
     async def append(self, envelope: Envelope) -> None:
-        while not self.open.is_set():
-            await asyncio.sleep(0.005)
+        await asyncio.to_thread(self.open.wait)
         if self.error is not None:
             raise self.error
         self.envelopes.append(envelope)
@@ -66,9 +66,12 @@ class MemoryJournal:
 class Receiver:
     """What a test sees of the running listeners."""
 
-    def __init__(self, directory: Path, ports: Ports, journal: MemoryJournal, clock: FixedClock) -> None:
+    def __init__(
+        self, directory: Path, ports: Ports, intake: Intake, journal: MemoryJournal, clock: FixedClock
+    ) -> None:
         self.directory = directory
         self.ports = ports
+        self.in_flight = intake.in_flight
         self.journal = journal
         self.clock = clock
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{ports.otlp_http}", timeout=30)
@@ -108,16 +111,22 @@ def grants(*keys: KeyGrant, loopback: str | None = "i-shop", **instance: Any) ->
 
 
 @contextmanager
-def receiver(directory: Path, granted: Grants | None, *, in_flight_bytes_max: int = IN_FLIGHT_BYTES_MAX) -> Iterator[Receiver]:
+def receiver(
+    directory: Path,
+    granted: Grants | None,
+    *,
+    in_flight_bytes_max: int = IN_FLIGHT_BYTES_MAX,
+    body_seconds_max: float = BODY_TIMEOUT_SECONDS,
+) -> Iterator[Receiver]:
     """Start the listeners, stop them at the end. `granted` None leaves the node without a first snapshot."""
     if granted is not None:
         write_grants(directory, granted)
     journal, clock = MemoryJournal(), FixedClock(NOW_NS)
-    options = IngestOptions(directory, otlp_http_port=0, otlp_grpc_port=0)
+    options = IngestOptions(directory, otlp_http_port=0, otlp_grpc_port=0, body_seconds_max=body_seconds_max)
     intake = Intake(journal, GrantsFile(options.grants_path), clock, InFlight(in_flight_bytes_max))
     thread = _ListenerThread(intake, options)
     try:
-        running = Receiver(directory, thread.start(), journal, clock)
+        running = Receiver(directory, thread.start(), intake, journal, clock)
         yield running
         running.http.close()
     finally:
@@ -150,7 +159,7 @@ class _ListenerThread:
             uvloop.run(self._listen())
         except asyncio.CancelledError:
             pass
-        except BaseException as error:  # noqa: BLE001 - handed to the test's thread
+        except BaseException as error:  # the test's thread raises it
             self._error = error
         finally:
             self._bound.set()

@@ -15,7 +15,7 @@ import uvloop
 
 from spanhouse.base.clock import Clock, SystemClock
 from spanhouse.base.errors import ConfigurationError
-from spanhouse.base.limits import JOURNAL_BYTES_MAX
+from spanhouse.base.limits import BODY_TIMEOUT_SECONDS, JOURNAL_BYTES_MAX
 from spanhouse.runtime.http_server import serve_app
 from spanhouse.tracing.ingest import grpc_service
 from spanhouse.tracing.ingest.grants import GrantsFile
@@ -43,6 +43,7 @@ class IngestOptions:
     processes: int = 1
     journal_bytes_max: int = JOURNAL_BYTES_MAX
     in_flight_bytes_max: int = IN_FLIGHT_BYTES_MAX
+    body_seconds_max: float = BODY_TIMEOUT_SECONDS
     clock: Clock = field(default_factory=SystemClock)
 
     @property
@@ -109,7 +110,7 @@ async def _http_listener(
         return
     serving = asyncio.ensure_future(
         serve_app(
-            OtlpHttp(intake),
+            OtlpHttp(intake, body_seconds_max=options.body_seconds_max),
             interface="rsgi",
             host=options.host,
             port=options.otlp_http_port,

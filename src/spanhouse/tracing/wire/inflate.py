@@ -63,15 +63,15 @@ def _too_large(bytes_max: int) -> TooLarge:
 
 
 def _gzip(body: bytes, bytes_max: int) -> Iterator[bytes]:
-    return _members(body, igzip_lib.DECOMP_GZIP, "gzip")
+    return _members(body, igzip_lib.DECOMP_GZIP, "gzip", several=True)
 
 
 def _deflate(body: bytes, bytes_max: int) -> Iterator[bytes]:
     wrapped = len(body) >= 2 and body[0] & 0x0F == 8 and (body[0] << 8 | body[1]) % 31 == 0
-    return _members(body, igzip_lib.DECOMP_ZLIB if wrapped else igzip_lib.DECOMP_DEFLATE, "deflate")
+    return _members(body, igzip_lib.DECOMP_ZLIB if wrapped else igzip_lib.DECOMP_DEFLATE, "deflate", several=False)
 
 
-def _members(body: bytes, flag: int, name: str) -> Iterator[bytes]:
+def _members(body: bytes, flag: int, name: str, *, several: bool) -> Iterator[bytes]:
     """The output of one member after another, each in chunks of at most OUTPUT_BYTES."""
     at = 0
     view = memoryview(body)
@@ -89,6 +89,8 @@ def _members(body: bytes, flag: int, name: str) -> Iterator[bytes]:
             except _IsalError as error:
                 raise Malformed(f"the body is not a {name} stream: {error}") from None
         at -= len(decoder.unused_data)
+        if at < len(body) and not several:
+            raise Malformed(f"bytes follow the {name} stream")
 
 
 def _zstd(body: bytes, bytes_max: int) -> Iterator[bytes]:
