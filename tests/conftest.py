@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import Settings
 
 
 @pytest.fixture(autouse=True)
-def _own_directory(settings: SettingsWrapper, tmp_path: Path) -> None:
+def _own_directory(settings: Settings, tmp_path: Path) -> None:
     settings.GRANTS_PATH = tmp_path / "grants" / "snapshot.json"

@@ -38,18 +38,27 @@ def accounts_database() -> Iterator[tuple[Settings, datetime]]:
 
 def parse_duration(text: str) -> timedelta:
     """`90s`, `15m`, `1d12h`. Raises Malformed."""
-    compact = text.strip().lower()
-    if not re.fullmatch(rf"({_DURATION.pattern})+", compact):
+    if not _is_duration(text):
         raise Malformed(f"{text!r} is not a duration such as 15m, 36h or 7d")
-    return sum((timedelta(**{_UNITS[unit]: int(count)}) for count, unit in _DURATION.findall(compact)), timedelta())
+    try:
+        return sum(
+            (timedelta(**{_UNITS[unit]: int(count)}) for count, unit in _DURATION.findall(text.lower())), timedelta()
+        )
+    except OverflowError as error:
+        raise Malformed(f"{text!r} is too far away") from error
+
+
+def _is_duration(text: str) -> bool:
+    return re.fullmatch(rf"({_DURATION.pattern}\s*)+", text.strip().lower()) is not None
 
 
 def parse_expiry(text: str, now: datetime) -> datetime:
     """A duration from now (`90d`) or a moment in RFC 3339. Raises Malformed."""
-    try:
-        return now + parse_duration(text)
-    except Malformed:
-        pass
+    if _is_duration(text):
+        try:
+            return now + parse_duration(text)
+        except OverflowError as error:
+            raise Malformed(f"{text!r} is too far away") from error
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:

@@ -6,10 +6,12 @@ import mimetypes
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
+from typing import cast
 
 from django.conf import settings
 from django.contrib.staticfiles import finders
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotModified
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_safe
 
 _FOREVER = "public, max-age=31536000, immutable"
@@ -24,14 +26,10 @@ def static_file(request: HttpRequest, version: str, path: str) -> HttpResponse:
         raise Http404
     modified_ns = Path(found).stat().st_mtime_ns
     content, etag = _content(found, modified_ns)
-    response: HttpResponse
-    if request.headers.get("If-None-Match") == etag:
-        response = HttpResponseNotModified()
-    else:
-        response = HttpResponse(content, content_type=_type_of(found))
-    response["ETag"] = etag
+    response = HttpResponse(content, content_type=_type_of(found), headers={"ETag": etag})
     response["Cache-Control"] = _FOREVER if version == settings.STATIC_VERSION else _ASK_AGAIN
-    return response
+    # Compares weakly, as it must: compression on the way makes the tag a weak one.
+    return cast(HttpResponse, get_conditional_response(request, etag, None, response))
 
 
 @lru_cache(maxsize=512)

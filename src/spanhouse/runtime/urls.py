@@ -23,3 +23,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
 for _module in ("spanhouse.api.urls", "spanhouse.console.urls"):
     if find_spec(_module):
         urlpatterns.append(path("", include(_module)))
+
+handler400 = "spanhouse.runtime.refusals.bad_request"

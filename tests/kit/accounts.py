@@ -1,0 +1,27 @@
+"""A fixed cast: Alice runs the installation, Shop is a second party."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from spanhouse.customers.accounts import services as accounts
+from spanhouse.customers.accounts.models import Account, User
+from spanhouse.customers.instances import services as instances
+from spanhouse.customers.instances.models import LOCAL_INSTANCE, Instance
+
+NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+
+
+def operator(username: str = "alice") -> tuple[Account, User, Instance]:
+    """What the first minute makes: an account, its operator, the instance `local`."""
+    account = instances.open_account("Operator", now=NOON)
+    user = accounts.create_member(account, username, now=NOON, is_operator=True)
+    local = instances.create_instance(account, "local", now=NOON, retention_days=15, instance_id=LOCAL_INSTANCE)
+    return account, user, local
+
+
+def shop(username: str = "bob") -> tuple[Account, User, Instance]:
+    """Another party with an instance of its own."""
+    account = instances.open_account("Shop", now=NOON)
+    user = accounts.create_member(account, username, now=NOON)
+    return account, user, instances.create_instance(account, "shop", now=NOON, retention_days=30)
