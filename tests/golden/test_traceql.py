@@ -10,7 +10,7 @@ from spanhouse.tracing.traceql import to_predicate
 from tests.kit.peers import traceql_queries
 
 FOO = Attribute("span", "foo")
-BEYOND_ONE_FILTER = ("|", "} >", "} <", "} ~", "} !", "} &", "count(", "avg(", "max(", "min(", "sum(", "select(", "rate(")
+BEYOND_ONE_FILTER = ("} |", "} >", "} <", "} ~", "} !", "} &")
 BEYOND_ONE_SPAN = ("childCount", "nestedSet", "parent.")
 
 MEANINGS = [

@@ -143,7 +143,7 @@ def compares(found: Any, how: str, value: Value) -> bool:
     if how in ("=~", "!~"):
         matched = re.fullmatch(str(value), found, re.DOTALL) is not None
         return matched == (how == "=~")
-    return _OPERATORS[how](found, value)
+    return bool(_OPERATORS[how](found, value))
 
 
 def _family(value: Any) -> str | None:
@@ -163,9 +163,9 @@ def _padded(field: Field, how: str, value: Value) -> Value:
 
 def _reads(field: Field, found: Any, text: str) -> bool:
     if field is Intrinsic.KIND:
-        return SpanKind.__members__.get(text.upper().removeprefix("SPAN_KIND_")) == found
+        return bool(SpanKind.__members__.get(text.upper().removeprefix("SPAN_KIND_")) == found)
     if field is Intrinsic.STATUS:
-        return StatusCode.__members__.get(text.upper().removeprefix("STATUS_CODE_")) == found
+        return bool(StatusCode.__members__.get(text.upper().removeprefix("STATUS_CODE_")) == found)
     if isinstance(found, bool):
         return bool(text.lower() == str(found).lower())
     if isinstance(found, int | float):

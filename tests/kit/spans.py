@@ -13,6 +13,26 @@ BASE = 1_795_561_920_000_000_000
 MS = 1_000_000
 
 
+HOSTILE = (
+    "'; DROP TABLE spans; --",
+    "\\",
+    "\\'",
+    "{instance:String}",
+    "{p1:UInt8}",
+    "a\0b",
+    "`",
+    '"',
+    "%s",
+    "/* */",
+    "é中\U0001f600",
+    "\n\t\r",
+    "' OR 1=1",
+    "\\x41",
+    "x" * 5_000,
+)
+"""Names and values that break what puts them into a statement's text."""
+
+
 def span_id(number: int) -> bytes:
     return number.to_bytes(8, "big")
 
@@ -21,7 +41,9 @@ def trace_id(number: int) -> bytes:
     return number.to_bytes(16, "big")
 
 
-def make_span(number: int = 1, parent: int = 0, *, at: int = 0, lasts: int = 10, trace: int = 0xABC1, **fields: Any) -> Span:
+def make_span(
+    number: int = 1, parent: int = 0, *, at: int = 0, lasts: int = 10, trace: int = 0xABC1, **fields: Any
+) -> Span:
     """A span that starts `at` ms after BASE and lasts so many ms."""
     start = fields.pop("start_time", BASE + at * MS)
     service = fields.pop("service", "web")
@@ -103,9 +125,9 @@ def random_spans(draw: st.DrawFn, traces: int = 4) -> Span:
         links=draw(LINKS),
         dropped_links=draw(st.integers(0, 3)),
         resource=Resource(
-            {"service.name": service, **draw(ATTRIBUTES)}, draw(st.integers(0, 2)), draw(st.sampled_from(["", "http://s"]))
+            {"service.name": service, **draw(ATTRIBUTES)},
+            draw(st.integers(0, 2)),
+            draw(st.sampled_from(["", "http://s"])),
         ),
-        scope=Scope(
-            draw(st.sampled_from(["", "lib"])), draw(st.sampled_from(["", "1.0"])), draw(ATTRIBUTES), 0, ""
-        ),
+        scope=Scope(draw(st.sampled_from(["", "lib"])), draw(st.sampled_from(["", "1.0"])), draw(ATTRIBUTES), 0, ""),
     )

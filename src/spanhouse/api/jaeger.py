@@ -40,13 +40,15 @@ answers = answers_errors(_failed)
 
 @answers
 def services(request: HttpRequest) -> HttpResponse:
-    rows = reader().services(query_scope(request), parameters.ALL_TIME)
+    scope = query_scope(request)
+    rows = reader().services(scope, parameters.ALL_TIME)
     return _envelope([row.service for row in rows])
 
 
 @answers
 def operations_of(request: HttpRequest, service: str) -> HttpResponse:
-    rows = reader().operations(query_scope(request), parameters.ALL_TIME, service)
+    scope = query_scope(request)
+    rows = reader().operations(scope, parameters.ALL_TIME, service)
     return _envelope(sorted({row.name for row in rows}))
 
 

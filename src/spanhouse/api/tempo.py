@@ -14,7 +14,7 @@ from spanhouse.base import limits
 from spanhouse.base.clock import NANOS_PER_SECOND
 from spanhouse.base.errors import Malformed
 from spanhouse.tracing.plan.predicates import Predicate
-from spanhouse.tracing.plan.requests import FoundTrace, MatchedSpan, SearchAnswer, StoredTrace
+from spanhouse.tracing.plan.requests import FoundTrace, MatchedSpan, Order, SearchAnswer, StoredTrace
 from spanhouse.tracing.search import find
 from spanhouse.tracing.search.logfmt import parse_pairs
 from spanhouse.tracing.search.tags import known_tags, tag_named, tag_values
@@ -89,6 +89,7 @@ def search(request: HttpRequest) -> HttpResponse:
         scope,
         parameters.time_range(asked, NANOS_PER_SECOND),
         _where(asked),
+        order=_order(asked.get("order", "newest")),
         limit=parameters.search_limit(asked),
         spans_per_trace=parameters.whole_number(asked, "spss", limits.SPANS_PER_TRACE_DEFAULT, 0, SPSS_MAX),
         trace_duration_min=parameters.duration(asked, "minDuration"),
@@ -123,6 +124,14 @@ def _find(request: HttpRequest, trace_id: str) -> StoredTrace:
     scope = query_scope(request)
     parameters.time_range(request.GET.dict(), NANOS_PER_SECOND)
     return find.trace(scope, find.parse_trace_id(trace_id))
+
+
+def _order(name: str) -> Order:
+    """`order=slowest` is ours; Tempo has no such parameter."""
+    try:
+        return Order(name)
+    except ValueError:
+        raise Malformed(f"order is newest or slowest, not {name[:40]!r}") from None
 
 
 def _where(asked: dict[str, str]) -> Predicate:

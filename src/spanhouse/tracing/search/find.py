@@ -82,9 +82,9 @@ def tag_predicate(key: str, value: str) -> Predicate:
         case "name":
             return Compare(Intrinsic.NAME, "=", value)
         case "status" | "status.code" | "otel.status_code":
-            return Matches(Intrinsic.STATUS, value)
+            return _is(Intrinsic.STATUS, StatusCode, value, "STATUS_CODE_")
         case "kind" | "span.kind":
-            return Matches(Intrinsic.KIND, value)
+            return _is(Intrinsic.KIND, SpanKind, value, "SPAN_KIND_")
         case "otel.scope.name":
             return Compare(Intrinsic.SCOPE_NAME, "=", value)
         case "otel.scope.version":
@@ -95,6 +95,12 @@ def tag_predicate(key: str, value: str) -> Predicate:
         # `span.x` may be the name itself: `resource.id` of V31 is one.
         return Or((scoped, Matches(Attribute("any", key), value)))
     return Matches(Attribute("any", key.removeprefix(".")), value)
+
+
+def _is(field: Intrinsic, members: type[StatusCode] | type[SpanKind], name: str, prefix: str) -> Predicate:
+    """The field is the member of this name; a name that is none is no span's."""
+    member = members.__members__.get(name.upper().removeprefix(prefix))
+    return Constant(False) if member is None else Compare(field, "=", member.value)
 
 
 def search(

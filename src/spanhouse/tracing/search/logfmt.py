@@ -9,7 +9,7 @@ from spanhouse.base.errors import Malformed
 
 _PAIR: Final = re.compile(
     r'\s*(?:"(?P<quoted_key>(?:[^"\\]|\\.)*)"|(?P<key>[^\s="]+))'
-    r'\s*(?:=\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>\S*)))?(?:\s+|$)',
+    r'\s*(?:=\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>(?!")\S*)))?(?:\s+|$)',
     re.DOTALL,
 )
 

@@ -1,0 +1,118 @@
+"""`spanhouse query`: traces by TraceQL, asked of the running console, which alone has the store open."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.parse
+import urllib.request
+from http import HTTPStatus
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from spanhouse.base import limits
+from spanhouse.base.clock import NANOS_PER_SECOND, to_datetime
+from spanhouse.base.errors import ConfigurationError, Forbidden, Malformed, Refused, Unauthenticated, Unavailable
+from spanhouse.cli.environment import parse_duration
+from spanhouse.cli.output import errors_in_one_line, print_json, print_table
+from spanhouse.runtime import settings
+
+TOKEN_VARIABLE = "SPANHOUSE_TOKEN"  # noqa: S105 (the name of a variable)
+ANSWER_SECONDS_MAX = limits.QUERY_SECONDS_MAX + 10
+_COLUMNS = ("trace", "started (UTC)", "duration", "spans", "errors", "matched", "root")
+
+
+def query(
+    traceql: Annotated[str, typer.Argument(help="A TraceQL filter, such as '{ duration > 1s }'.")] = "{ }",
+    since: Annotated[str, typer.Option(help="How far back to look: 30m, 1h, 7d.")] = "1h",
+    limit: Annotated[int, typer.Option(min=1, max=limits.SEARCH_LIMIT_MAX, help="Traces at most.")] = 20,
+    slowest: Annotated[bool, typer.Option("--slowest", help="Longest first instead of newest first.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
+    token: Annotated[
+        str, typer.Option(envvar=TOKEN_VARIABLE, help="Query token; not needed on this machine at first.")
+    ] = "",
+    url: Annotated[str, typer.Option(help="Address of the console; from the settings if left out.")] = "",
+) -> None:
+    """Find traces with TraceQL.
+
+    \b
+    spanhouse query '{ duration > 1s }'
+    spanhouse query '{ resource.service.name = "checkout" && status = error }' --since 24h
+    spanhouse query --slowest --limit 5 --json
+    """
+    with errors_in_one_line():
+        loaded = settings.load()
+        now = loaded.make_clock().now_ns()
+        start = max(0, now - int(parse_duration(since).total_seconds() * NANOS_PER_SECOND))
+        asked = {
+            "q": traceql,
+            "limit": str(limit),
+            "spss": "1",
+            "start": str(start // NANOS_PER_SECOND),
+            "end": str(now // NANOS_PER_SECOND),
+            "order": "slowest" if slowest else "newest",
+        }
+        answer = _ask(url or loaded.console_url, asked, token)
+    if as_json:
+        print_json(answer["traces"])
+        return
+    print_table(_COLUMNS, [_row(trace) for trace in answer["traces"]], f"No trace matches in the last {since}.")
+
+
+def _ask(base: str, asked: dict[str, str], token: str) -> Any:
+    """The answer of the console's search. Our own errors for its refusals, with its words."""
+    if urllib.parse.urlsplit(base).scheme not in ("http", "https"):
+        raise ConfigurationError(f"{base!r} is not an http address")
+    address = f"{base.rstrip('/')}/tempo/api/search?{urllib.parse.urlencode(asked)}"
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    request = urllib.request.Request(address, headers=headers)  # noqa: S310 (the scheme is checked above)
+    try:
+        with _opener().open(request, timeout=ANSWER_SECONDS_MAX) as response:
+            return json.load(response)
+    except urllib.error.HTTPError as error:
+        raise _refusal(error) from None
+    except (urllib.error.URLError, TimeoutError, OSError) as error:
+        reason = getattr(error, "reason", error)
+        raise Unavailable(f"no console answers at {base} ({reason}); is `spanhouse serve` running?") from None
+    except ValueError:
+        raise Malformed(f"what answers at {base} is not this program's console") from None
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    """Without proxies: a token is sent, and the console is no page of the world outside."""
+    return urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def _refusal(error: urllib.error.HTTPError) -> Refused | Unavailable:
+    text = error.read(4096).decode("utf-8", "replace").strip() or error.reason
+    match error.code:
+        case HTTPStatus.UNAUTHORIZED:
+            return Unauthenticated(f"{text} (option --token or {TOKEN_VARIABLE})")
+        case HTTPStatus.FORBIDDEN:
+            return Forbidden(text)
+        case code if code >= HTTPStatus.INTERNAL_SERVER_ERROR or code == HTTPStatus.TOO_MANY_REQUESTS:
+            return Unavailable(text)
+    return Refused(text)
+
+
+def _row(trace: dict[str, Any]) -> tuple[object, ...]:
+    stats = trace["serviceStats"].values()
+    started = to_datetime(int(trace["startTimeUnixNano"]))
+    errors = sum(each.get("errorCount", 0) for each in stats)
+    return (
+        trace["traceID"],
+        started.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3],
+        _duration(trace["durationMs"]),
+        sum(each["spanCount"] for each in stats),
+        errors or "",
+        trace["spanSets"][0]["matched"],
+        escape(f"{trace['rootServiceName']}: {trace['rootTraceName']}"),
+    )
+
+
+def _duration(milliseconds: int) -> str:
+    if milliseconds < 1000:
+        return f"{milliseconds} ms"
+    return f"{milliseconds / 1000:.2f} s" if milliseconds < 60_000 else f"{milliseconds / 60_000:.1f} min"
