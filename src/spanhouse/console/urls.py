@@ -1,0 +1,26 @@
+"""Addresses of the pages. Names of services and operations travel in the query: a path would eat `..` and `/`."""
+
+from __future__ import annotations
+
+from django.urls import path
+from django.views.i18n import set_language
+
+from spanhouse.console.views import explore, instances, keys, overview, services, traces
+
+urlpatterns = [
+    path("", overview.overview, name="overview"),
+    path("explore", explore.explore, name="explore"),
+    path("explore/operations.json", explore.operations, name="explore-operations"),
+    path("services", services.services, name="services"),
+    path("services/series.json", services.series, name="services-series"),
+    path("service", services.service, name="service"),
+    path("traces", traces.look_up, name="trace-look-up"),
+    path("traces/<str:trace_id>", traces.trace, name="trace"),
+    path("traces/<str:trace_id>/columns.json", traces.columns, name="trace-columns"),
+    path("traces/<str:trace_id>/otlp.json", traces.otlp, name="trace-otlp"),
+    path("traces/<str:trace_id>/spans/<str:span_id>.json", traces.span, name="trace-span"),
+    path("keys", keys.keys, name="keys"),
+    path("keys/<str:key_id>/revoke", keys.revoke, name="key-revoke"),
+    path("instance", instances.choose, name="instance-choose"),
+    path("language", set_language, name="language"),
+]

@@ -1,0 +1,120 @@
+"""A visit to a page: who looks at which instance, over which time, and the frame around what they see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+
+from spanhouse.base.clock import Clock
+from spanhouse.base.errors import Malformed, NotFound, Refused, SpanhouseError, Unavailable
+from spanhouse.console import timerange, words
+from spanhouse.console.timerange import Chosen
+from spanhouse.customers.instances import selectors
+from spanhouse.customers.instances.models import Instance
+from spanhouse.tracing.plan.scope import Scope
+
+P = ParamSpec("P")
+SESSION_INSTANCE = "instance"
+THEMES = ("auto", "light", "dark")
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    request: HttpRequest
+    instance: Instance
+    scope: Scope
+    chosen: Chosen
+    now_ns: int
+
+    def page(self, template: str, context: Mapping[str, Any] | None = None, *, status: int = 200) -> HttpResponse:
+        """The template inside the frame."""
+        return render(self.request, template, {**frame(self), **(context or {})}, status=status)
+
+
+View = Callable[Concatenate[Visit, P], HttpResponse]
+
+
+def clock() -> Clock:
+    return settings.CLOCK  # type: ignore[no-any-return]
+
+
+def visited(view: View[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+    """Gives the view a Visit; answers for it when nobody is logged in, nothing may be read, or a read fails."""
+
+    @login_required
+    @wraps(view)
+    def wrapped(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        now_ns = clock().now_ns()
+        instance = selectors.instance_for(request.user, request.session.get(SESSION_INSTANCE))  # type: ignore[arg-type]
+        if instance is None:
+            return render(request, "console/no_instance.html", _bare(request), status=404)
+        try:
+            chosen, problem = timerange.parse(request.GET, now_ns), None
+        except Malformed as error:
+            chosen, problem = timerange.parse({}, now_ns), error
+        visit = Visit(request, instance, Scope(instance.pk), chosen, now_ns)
+        if problem:
+            return failed(visit, problem)
+        if not selectors.instance_grant(instance).may_query(now_ns) and not getattr(view, "unsuspended", False):
+            return visit.page("console/suspended.html", status=403)
+        try:
+            return view(visit, *args, **kwargs)
+        except (Refused, Unavailable) as error:
+            return failed(visit, error)
+
+    return wrapped
+
+
+def open_when_suspended(view: View[P]) -> View[P]:
+    """Pages that read no spans stay open while an instance is suspended."""
+    view.unsuspended = True  # type: ignore[attr-defined]
+    return view
+
+
+def failed(visit: Visit, error: SpanhouseError) -> HttpResponse:
+    """What happened and what to do, in the frame; for scripts as plain text."""
+    status = 404 if isinstance(error, NotFound) else 503 if isinstance(error, Unavailable) else 400
+    if visit.request.headers.get("X-Requested-With") == "fetch":
+        response = HttpResponse(str(error), content_type="text/plain; charset=utf-8", status=status)
+    else:
+        response = visit.page("console/error.html", {"error": error, "unavailable": status == 503}, status=status)
+    if isinstance(error, Unavailable):
+        response["Retry-After"] = str(error.retry_after_seconds)
+    return response
+
+
+def frame(visit: Visit) -> dict[str, Any]:
+    """What base.html needs besides the page."""
+    query = visit.chosen.query
+    return {
+        **_bare(visit.request),
+        "visit": visit,
+        "instance": visit.instance,
+        "instances": selectors.instances_of(visit.request.user),  # type: ignore[arg-type]
+        "denial": visit.instance.denial,
+        "chosen": visit.chosen,
+        "presets": [(name, words.preset(name)) for name in timerange.PRESETS],
+        "range_label": words.preset(visit.chosen.relative) if visit.chosen.relative else _("Custom range"),
+        "range_start_ms": visit.chosen.range.start // 1_000_000,
+        "range_end_ms": visit.chosen.range.end // 1_000_000,
+        "range_query": f"?{query}" if query else "",
+        "range_and": f"&{query}" if query else "",
+    }
+
+
+def _bare(request: HttpRequest) -> dict[str, Any]:
+    theme = request.COOKIES.get("theme", "auto")
+    return {
+        "theme": theme if theme in THEMES else "auto",
+        "themes": THEMES,
+        "frame_words": words.frame(),
+        "place": request.resolver_match.url_name if request.resolver_match else "",
+    }

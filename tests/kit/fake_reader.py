@@ -1,0 +1,212 @@
+"""A Reader in memory, for tests of what stands on one: it answers from a list of spans, exactly and slowly."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+
+from spanhouse.tracing.plan.predicates import (
+    And,
+    Attribute,
+    AttributeScope,
+    Compare,
+    Constant,
+    Exists,
+    Intrinsic,
+    Matches,
+    Not,
+    Or,
+    Predicate,
+    Value,
+)
+from spanhouse.tracing.plan.requests import (
+    Edge,
+    FoundTrace,
+    MatchedSpan,
+    Order,
+    RedPoint,
+    RedRow,
+    SearchAnswer,
+    StoredTrace,
+    TraceSearch,
+    TraceSummary,
+)
+from spanhouse.tracing.plan.scope import Scope, TimeRange
+from spanhouse.tracing.spans.model import Span, SpanKind, StatusCode
+
+_INTRINSICS: dict[Intrinsic, Callable[[Span], Value]] = {
+    Intrinsic.NAME: lambda span: span.name,
+    Intrinsic.SERVICE: lambda span: span.service,
+    Intrinsic.KIND: lambda span: span.kind,
+    Intrinsic.STATUS: lambda span: span.status_code,
+    Intrinsic.STATUS_MESSAGE: lambda span: span.status_message,
+    Intrinsic.DURATION: lambda span: span.duration,
+    Intrinsic.START: lambda span: span.start_time,
+    Intrinsic.SPAN_ID: lambda span: span.span_id.hex(),
+    Intrinsic.TRACE_ID: lambda span: span.trace_id.hex(),
+}
+_COMPARISONS: dict[str, Callable[[Value, Value], bool]] = {
+    "=": lambda have, want: have == want,
+    "!=": lambda have, want: have != want,
+    ">": lambda have, want: have > want,  # type: ignore[operator]
+    ">=": lambda have, want: have >= want,  # type: ignore[operator]
+    "<": lambda have, want: have < want,  # type: ignore[operator]
+    "<=": lambda have, want: have <= want,  # type: ignore[operator]
+    "=~": lambda have, want: re.fullmatch(str(want), str(have), re.DOTALL) is not None,
+    "!~": lambda have, want: re.fullmatch(str(want), str(have), re.DOTALL) is None,
+}
+
+
+class FakeReader:
+    """Holds spans of one instance; any other instance has none."""
+
+    def __init__(self, spans: Iterable[Span] = (), instance: str = "local") -> None:
+        self.instance = instance
+        self.spans = list(spans)
+
+    def trace(self, scope: Scope, trace_id: bytes, span_limit: int) -> StoredTrace:
+        found = sorted((s for s in self._seen(scope) if s.trace_id == trace_id), key=lambda span: span.start_time)
+        return StoredTrace(tuple(found[:span_limit]), truncated=len(found) > span_limit)
+
+    def search(self, request: TraceSearch) -> SearchAnswer:
+        traces: dict[bytes, list[Span]] = defaultdict(list)
+        for span in self._seen(request.scope):
+            traces[span.trace_id].append(span)
+        found = []
+        for spans in traces.values():
+            matched = [
+                span
+                for span in spans
+                if request.range.start <= span.start_time <= request.range.end and holds(request.where, span)
+            ]
+            if matched:
+                found.append(_found(spans, matched, request.spans_per_trace))
+        found.sort(key=_ranks[request.order])
+        return SearchAnswer(tuple(found[: request.limit]))
+
+    def services(self, scope: Scope, time_range: TimeRange) -> Sequence[RedRow]:
+        by_service: dict[str, list[Span]] = defaultdict(list)
+        for span in self._within(scope, time_range):
+            by_service[span.service].append(span)
+        return [_red_row(service, "", 0, _entries(spans)) for service, spans in sorted(by_service.items())]
+
+    def operations(self, scope: Scope, time_range: TimeRange, service: str | None = None) -> Sequence[RedRow]:
+        by_operation: dict[tuple[str, str, int], list[Span]] = defaultdict(list)
+        for span in self._within(scope, time_range):
+            if service is None or span.service == service:
+                by_operation[span.service, span.name, span.kind].append(span)
+        return [_red_row(*key, spans) for key, spans in sorted(by_operation.items())]
+
+    def red_series(
+        self, scope: Scope, time_range: TimeRange, step: int, service: str | None = None, operation: str | None = None
+    ) -> Sequence[RedPoint]:
+        by_step: dict[int, list[Span]] = defaultdict(list)
+        for span in _entries(self._within(scope, time_range)):
+            if service in (None, span.service) and operation in (None, span.name):
+                by_step[span.start_time // step * step].append(span)
+        return [RedPoint(at, len(spans), _errors(spans), *_percentiles(spans)) for at, spans in sorted(by_step.items())]
+
+    def edges(self, scope: Scope, time_range: TimeRange) -> Sequence[Edge]:
+        raise NotImplementedError("no page asks for edges yet")
+
+    def attribute_names(
+        self, scope: Scope, time_range: TimeRange, of: AttributeScope = "any"
+    ) -> Sequence[tuple[AttributeScope, str]]:
+        names = {name for span in self._within(scope, time_range) for name in span.attributes}
+        return [("span", name) for name in sorted(names)]
+
+    def attribute_values(
+        self, scope: Scope, time_range: TimeRange, of: AttributeScope, name: str, limit: int
+    ) -> Sequence[tuple[str, str]]:
+        values = {str(s.attributes[name]) for s in self._within(scope, time_range) if name in s.attributes}
+        return [("string", value) for value in sorted(values)[:limit]]
+
+    def _seen(self, scope: Scope) -> list[Span]:
+        if scope.instance != self.instance:
+            return []
+        return [span for span in self.spans if scope.services is None or span.service in scope.services]
+
+    def _within(self, scope: Scope, time_range: TimeRange) -> list[Span]:
+        return [span for span in self._seen(scope) if time_range.start <= span.start_time <= time_range.end]
+
+
+def holds(predicate: Predicate, span: Span) -> bool:
+    match predicate:
+        case Constant(value):
+            return value
+        case And(of):
+            return all(holds(part, span) for part in of)
+        case Or(of):
+            return any(holds(part, span) for part in of)
+        case Not(of):
+            return not holds(of, span)
+        case Exists(field):
+            return _value(field, span) is not None
+        case Matches(field, text):
+            return _text(_value(field, span)) == text
+        case Compare(field, operator, value):
+            have = _value(field, span)
+            alike = isinstance(have, str) == isinstance(value, str)
+            return have is not None and alike and _COMPARISONS[operator](have, value)
+
+
+def _text(value: Value | None) -> str | None:
+    return str(value).lower() if isinstance(value, bool) else None if value is None else str(value)
+
+
+def _value(field: Attribute | Intrinsic, span: Span) -> Value | None:
+    if isinstance(field, Intrinsic):
+        return _INTRINSICS[field](span)
+    places = {"span": [span.attributes], "resource": [span.resource.attributes]}
+    for attributes in places.get(field.scope, [span.attributes, span.resource.attributes]):
+        value = attributes.get(field.name)
+        if isinstance(value, (str, bool, int, float)):
+            return value
+    return None
+
+
+def _found(spans: list[Span], matched: list[Span], shown: int) -> FoundTrace:
+    roots = sorted((span for span in spans if not span.parent_span_id), key=lambda span: span.start_time)
+    services = {service: [s for s in spans if s.service == service] for service in {s.service for s in spans}}
+    summary = TraceSummary(
+        trace_id=spans[0].trace_id,
+        start=min(span.start_time for span in spans),
+        end=max(span.start_time + span.duration for span in spans),
+        spans=len(spans),
+        errors=_errors(spans),
+        services=tuple((name, len(members), _errors(members)) for name, members in sorted(services.items())),
+        root_service=roots[0].service if roots else "",
+        root_name=roots[0].name if roots else "",
+    )
+    few = matched[: shown or None]
+    return FoundTrace(
+        summary, len(matched), tuple(MatchedSpan(s.span_id, s.service, s.name, s.start_time, s.duration) for s in few)
+    )
+
+
+_ranks: dict[Order, Callable[[FoundTrace], tuple[int, int | bytes]]] = {
+    Order.NEWEST: lambda found: (-found.summary.start, found.summary.trace_id),
+    Order.SLOWEST: lambda found: (-found.summary.duration, -found.summary.start),
+}
+
+
+def _entries(spans: Iterable[Span]) -> list[Span]:
+    spans = list(spans)
+    entering = [span for span in spans if span.kind in (SpanKind.SERVER, SpanKind.CONSUMER)]
+    return entering or spans
+
+
+def _red_row(service: str, name: str, kind: int, spans: list[Span]) -> RedRow:
+    return RedRow(service, name, kind, len(spans), _errors(spans), *_percentiles(spans))
+
+
+def _errors(spans: Iterable[Span]) -> int:
+    return sum(span.status_code == StatusCode.ERROR for span in spans)
+
+
+def _percentiles(spans: list[Span]) -> tuple[float, float, float]:
+    lengths = sorted(span.duration for span in spans)
+    p50, p95, p99 = (float(lengths[max(0, math.ceil(len(lengths) * share) - 1)]) for share in (0.5, 0.95, 0.99))
+    return p50, p95, p99
