@@ -89,6 +89,12 @@ def test_what_is_no_stream_is_malformed(encoding: str, body: bytes) -> None:
         inflate(body, encoding, LIMIT)
 
 
+@pytest.mark.report("V11")
+def test_gzip_that_nothing_announces_is_called_by_its_name() -> None:
+    with pytest.raises(Malformed, match="no Content-Encoding says so"):
+        inflate(gzip.compress(CONTENT), "", LIMIT)
+
+
 @pytest.mark.parametrize("encoding", ["br", "compress", "gzip, gzip", "*"])
 def test_other_encodings_are_unsupported(encoding: str) -> None:
     with pytest.raises(UnsupportedMedia):

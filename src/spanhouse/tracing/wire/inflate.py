@@ -21,6 +21,7 @@ ZSTD_WINDOW_BYTES_MAX = 32 * 1024 * 1024
 
 _IsalError: Any = igzip_lib.IsalError  # its stub declares an instance, not a class
 
+_GZIP_MAGIC = b"\x1f\x8b"
 _ZSTD_EXPANSION_MAX = 32 * 1024
 """A run-length block makes 128 KiB of four bytes: no input of n bytes makes more than n times this."""
 _ZSTD_SLICE_BYTES_MIN = 32
@@ -37,6 +38,8 @@ def inflate(body: bytes, encoding: str, bytes_max: int) -> bytes:
     if name in ("", "identity"):
         if len(body) > bytes_max:
             raise _too_large(bytes_max)
+        if body.startswith(_GZIP_MAGIC):  # neither protobuf nor JSON can begin like this
+            raise Malformed("the body is gzip but no Content-Encoding says so")
         return body
     try:
         decoder = _DECODERS[name]
