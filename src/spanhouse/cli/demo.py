@@ -59,9 +59,9 @@ def _run_shop(data: Path | None, rate: float) -> int:
     shop = ShopProcess(endpoints, rate)
 
     def ready(facts: Mapping[str, Any]) -> None:
-        print_ready(facts)
-        out.print(f"  The shop is open: {rate:g} requests a second, first traces in a few seconds")
         shop.open()
+        print_ready(facts)
+        out.print(f"  A shop is open: about {rate:g} requests a second, first traces in a few seconds")
 
     try:
         return supervise(settings, ready)
