@@ -83,7 +83,7 @@ def test_a_broken_file_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 def test_a_named_file_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPANHOUSE_CONFIG", "/nowhere/spanhouse.toml")
 
-    with pytest.raises(ConfigurationError, match="/nowhere/spanhouse.toml"):
+    with pytest.raises(ConfigurationError, match=r"/nowhere/spanhouse\.toml"):
         spanhouse_settings.load()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from spanhouse.base.errors import ConfigurationError
+from spanhouse.base.errors import ConfigurationError, SpanhouseError
 from spanhouse.runtime import settings as spanhouse_settings
 from spanhouse.runtime.lifeline import Lifeline
 from spanhouse.runtime.logs import set_up_logs
@@ -34,7 +34,7 @@ def run_ingest(settings: Settings, index: int, lifeline: Lifeline) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Run one role until SIGTERM; 2 if a setting makes that impossible. Each role loads only what it runs."""
+    """Run one role, loading nothing else, until SIGTERM; 2 if a setting makes that impossible, 1 if it fails."""
     role, index, first = arguments[0], int(arguments[1]), "--first" in arguments[2:]
     lifeline = Lifeline.from_environment()
     try:
@@ -49,6 +49,9 @@ def main(arguments: list[str]) -> int:
     except ConfigurationError as error:
         print(f"spanhouse: {error}", file=sys.stderr)
         return 2
+    except SpanhouseError as error:
+        print(f"spanhouse: {error}", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -67,7 +67,8 @@ class Supervisor:
         self._exit_code = 0
         self._console = Child("console")
         self._ingest = [Child("ingest", index) for index in range(settings.ingest_processes)]
-        self._all_ready = False
+        # Settings that make a very first start impossible end it; later on intake goes on whatever the console says.
+        self._first_start = not settings.grants_path.exists()
 
     @property
     def children(self) -> list[Child]:
@@ -91,7 +92,7 @@ class Supervisor:
 
     async def _keep(self, child: Child, lock_fd: int) -> None:
         """Start `child`, and again whenever it ends, later each time it ends early."""
-        if child.role == "ingest" and not self._settings.grants_path.exists():
+        if child.role == "ingest" and self._first_start:
             await self._console.prepared.wait()
         backoff = BACKOFF_SECONDS_MIN
         while not self._stopping.is_set():
@@ -99,7 +100,7 @@ class Supervisor:
             code = await self._run_once(child, lock_fd)
             if self._stopping.is_set():
                 return
-            if code == CONFIGURATION_EXIT and not self._all_ready:
+            if code == CONFIGURATION_EXIT and self._first_start:
                 self._exit_code = code
                 self._stopping.set()
                 return
@@ -136,7 +137,7 @@ class Supervisor:
     async def _announce(self) -> None:
         for child in self.children:
             await child.ready.wait()
-        self._all_ready = True
+        self._first_start = False
         self._on_ready({key: value for child in self.children for key, value in child.facts.items()})
 
     async def _stop(self, keeping: list[asyncio.Task[None]]) -> None:
