@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from spanhouse.tracing.plan.predicates import And, Compare, Constant, Intrinsic, Predicate
-from spanhouse.tracing.plan.requests import Order, TraceSearch
+from spanhouse.tracing.plan.requests import TraceSearch
 from spanhouse.tracing.plan.scope import Scope, TimeRange
 from spanhouse.tracing.store.clickhouse.conditions import Conditions
 from spanhouse.tracing.store.clickhouse.rows import SPAN_COLUMNS, STUB_COLUMNS
@@ -51,17 +51,6 @@ def candidates(request: TraceSearch, part: TimeRange, limit: int) -> Statement:
     return build.done(
         f"SELECT hex(trace_id), min(start_time) AS first FROM {source} "
         f"GROUP BY trace_id ORDER BY first DESC, trace_id LIMIT {int(limit)}"
-    )
-
-
-def every_trace(scope: Scope, part: TimeRange, limit: int) -> Statement:
-    """As `candidates`, without a condition and from the rollup alone; `part` must begin where a bucket does."""
-    build = Build(scope)
-    source = build.source("trace_summaries", build.buckets(part), service=None)
-    last = build.parameter(part.end, "UInt64")
-    return build.done(
-        f"SELECT hex(trace_id), min(start) AS first FROM {source} "
-        f"GROUP BY trace_id HAVING first <= {last} ORDER BY first DESC, trace_id LIMIT {int(limit)}"
     )
 
 
@@ -116,7 +105,3 @@ def _trace_id(build: Build, trace_id: bytes) -> str:
 def _trace_ids(build: Build, trace_ids: Sequence[bytes]) -> str:
     ids = build.parameter([trace_id.hex() for trace_id in trace_ids], "Array(String)")
     return f"(arrayMap(x -> toFixedString(unhex(x), 16), {ids}))"
-
-
-def newest_first(order: Order) -> bool:
-    return order is Order.NEWEST

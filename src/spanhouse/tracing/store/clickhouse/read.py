@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from spanhouse.tracing.plan.predicates import Constant
+from spanhouse.tracing.plan.predicates import AttributeScope
 from spanhouse.tracing.plan.requests import (
+    Edge,
     FoundTrace,
     MatchedSpan,
     Order,
     ReadCost,
+    RedPoint,
+    RedRow,
     SearchAnswer,
     StoredTrace,
     TraceSearch,
     TraceSummary,
 )
 from spanhouse.tracing.plan.scope import Scope, TimeRange
-from spanhouse.tracing.store.clickhouse import compile, guard
+from spanhouse.tracing.store.clickhouse import aggregates, compile, guard
 from spanhouse.tracing.store.clickhouse.engine import Engine
 from spanhouse.tracing.store.clickhouse.newest import newest
 from spanhouse.tracing.store.clickhouse.rows import SpanRows, attributes_of, stub
-from spanhouse.tracing.store.clickhouse.statements import BUCKET_NS, Statement
+from spanhouse.tracing.store.clickhouse.statements import Statement
 
 Rows = Sequence[Sequence[Any]]
 
@@ -57,6 +61,37 @@ class ClickHouseReader:
         traces = tuple(FoundTrace(summary, *matched[summary.trace_id]) for summary in summaries)
         return SearchAnswer(traces, asking.cost)
 
+    def services(self, scope: Scope, time_range: TimeRange) -> Sequence[RedRow]:
+        return [_red_row(row) for row in self._ask(scope, aggregates.services(scope, time_range))]
+
+    def operations(self, scope: Scope, time_range: TimeRange, service: str | None = None) -> Sequence[RedRow]:
+        return [_red_row(row) for row in self._ask(scope, aggregates.operations(scope, time_range, service))]
+
+    def red_series(
+        self, scope: Scope, time_range: TimeRange, step: int, service: str | None = None, operation: str | None = None
+    ) -> Sequence[RedPoint]:
+        rows = self._ask(scope, aggregates.red_series(scope, time_range, step, service, operation))
+        return [RedPoint(at, calls, errors, *_finite(quantiles)) for at, calls, errors, quantiles in rows]
+
+    def edges(self, scope: Scope, time_range: TimeRange) -> Sequence[Edge]:
+        return [Edge(*row) for row in self._ask(scope, aggregates.edges(scope, time_range))]
+
+    def attribute_names(
+        self, scope: Scope, time_range: TimeRange, of: AttributeScope = "any"
+    ) -> Sequence[tuple[AttributeScope, str]]:
+        rows = self._ask(scope, aggregates.attribute_names(scope, time_range, of))
+        by_scope = zip(aggregates.scopes_of(of), rows[0] if rows else (), strict=False)
+        return [(scope_name, name) for scope_name, names in by_scope for name in sorted(names)]
+
+    def attribute_values(
+        self, scope: Scope, time_range: TimeRange, of: AttributeScope, name: str, limit: int
+    ) -> Sequence[tuple[str, str]]:
+        rows = self._ask(scope, aggregates.attribute_values(scope, time_range, of, name, limit))
+        return [(kind, text) for kind, text, _ in rows]
+
+    def _ask(self, scope: Scope, statement: Statement) -> Rows:
+        return _Asking(self._engine, scope).rows(statement)
+
 
 class _Asking:
     """The statements of one question, and what they cost together."""
@@ -74,15 +109,8 @@ class _Asking:
         return rows
 
     def candidates(self, request: TraceSearch, part: TimeRange, size: int) -> list[tuple[bytes, int]]:
-        from_rollup = (
-            compile.where_of(request) == Constant(True)
-            and request.scope.services is None
-            and part.start % BUCKET_NS == 0
-        )
-        statement = (
-            compile.every_trace(request.scope, part, size) if from_rollup else compile.candidates(request, part, size)
-        )
-        return [(bytes.fromhex(trace_id), first) for trace_id, first in self.rows(statement)]
+        rows = self.rows(compile.candidates(request, part, size))
+        return [(bytes.fromhex(trace_id), first) for trace_id, first in rows]
 
     def summaries(self, trace_ids: Sequence[bytes]) -> Mapping[bytes, TraceSummary]:
         if not trace_ids:
@@ -118,6 +146,16 @@ def _summary(row: Sequence[Any]) -> TraceSummary:
         root_service="" if is_child else root_service,
         root_name="" if is_child else root_name,
     )
+
+
+def _red_row(row: Sequence[Any]) -> RedRow:
+    service, name, kind, calls, errors, quantiles = row
+    return RedRow(service, name, kind, calls, errors, *_finite(quantiles))
+
+
+def _finite(quantiles: Sequence[float]) -> tuple[float, float, float]:
+    p50, p95, p99 = (0.0 if math.isnan(value) else float(value) for value in quantiles)
+    return p50, p95, p99
 
 
 def _matched_span(row: Sequence[Any], select: Sequence[str]) -> MatchedSpan:

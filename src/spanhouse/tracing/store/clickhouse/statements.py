@@ -1,3 +1,4 @@
+# ruff: noqa: S608 (every value is a parameter; the guard reads each statement again)
 """A statement under construction: its parameters, and the one place where a tenant table is named."""
 
 from __future__ import annotations
@@ -55,6 +56,17 @@ class Build:
                 raise ValueError(f"{table} has no service to limit the scope by")
             scoped.append(f"{service} {'NOT IN' if hidden else 'IN'} {{services:Array(String)}}")
         return f"{table} WHERE {' AND '.join([*scoped, *conditions])}"
+
+    def trace_summaries(self, among: str = "") -> str:
+        """SELECT of whole traces: trace_id, trace_start, trace_duration, has_root, root_service, root_name."""
+        conditions = [among] if among else []
+        root = "min(tuple(parent_span_id != toFixedString('', 8), start_time, service, name))"
+        return (
+            "SELECT trace_id, min(start_time) AS trace_start, "
+            f"max(greatest(start_time, end_time)) - trace_start AS trace_duration, {root} AS root, "
+            "root.1 = 0 AS has_root, root.3 AS root_service, root.4 AS root_name "
+            f"FROM {self.source('spans', *conditions)} GROUP BY trace_id"
+        )
 
     def started_in(self, time_range: TimeRange) -> str:
         """Spans that start in `time_range`, both ends included; the bucket range makes it use the sorting key."""

@@ -1,11 +1,11 @@
 -- One row per span. Every field of OTLP comes back from here unchanged.
--- Key: newest first is what people look at, so a bucket of time leads; inside it rows of one service
--- and operation lie together and compress well. `by_trace` finds a trace without a time range.
--- Partitioned by the day of receipt, never by the span's own (untrusted) time.
+-- Key: newest first is what people look at, so a bucket of time leads; inside it the rows of one service and operation
+-- lie together and compress well. `by_trace` finds a trace without a time range.
+-- Partitioned by the day of receipt, never by the span's own, untrusted time.
+-- `length` is end minus start modulo 2^64: one column gives both back exactly, however absurd they are.
 CREATE TABLE spans (
     instance LowCardinality(String),
     received_at UInt64 CODEC(Delta(8), ZSTD(1)),
-    start_bucket UInt32 MATERIALIZED toUInt32(intDiv(start_time, 300000000000)) CODEC(Delta(4), ZSTD(1)),
     trace_id FixedString(16) CODEC(ZSTD(1)),
     span_id FixedString(8) CODEC(NONE),
     parent_span_id FixedString(8) CODEC(ZSTD(1)),
@@ -15,8 +15,7 @@ CREATE TABLE spans (
     name String CODEC(ZSTD(1)),
     kind Int32 CODEC(ZSTD(1)),
     start_time UInt64 CODEC(Delta(8), ZSTD(1)),
-    end_time UInt64 CODEC(Delta(8), ZSTD(1)),
-    duration UInt64 MATERIALIZED if(end_time > start_time, end_time - start_time, 0) CODEC(T64, ZSTD(1)),
+    length Int64 CODEC(ZSTD(1)),
     status_code Int32 CODEC(ZSTD(1)),
     status_message String CODEC(ZSTD(1)),
     dropped_attributes UInt32 CODEC(ZSTD(1)),
@@ -27,7 +26,6 @@ CREATE TABLE spans (
     attributes_float Map(LowCardinality(String), Float64) CODEC(ZSTD(1)),
     attributes_bool Map(LowCardinality(String), Bool) CODEC(ZSTD(1)),
     attributes_other Map(LowCardinality(String), String) CODEC(ZSTD(1)),
-    resource_present Bool CODEC(ZSTD(1)),
     resource_string Map(LowCardinality(String), String) CODEC(ZSTD(1)),
     resource_int Map(LowCardinality(String), Int64) CODEC(ZSTD(1)),
     resource_float Map(LowCardinality(String), Float64) CODEC(ZSTD(1)),
@@ -36,7 +34,6 @@ CREATE TABLE spans (
     resource_dropped UInt32 CODEC(ZSTD(1)),
     resource_entities Array(String) CODEC(ZSTD(1)),
     resource_schema_url LowCardinality(String),
-    scope_present Bool CODEC(ZSTD(1)),
     scope_name LowCardinality(String),
     scope_version LowCardinality(String),
     scope_string Map(LowCardinality(String), String) CODEC(ZSTD(1)),
@@ -64,13 +61,17 @@ CREATE TABLE spans (
     link_bool Array(Map(LowCardinality(String), Bool)) CODEC(ZSTD(1)),
     link_other Array(Map(LowCardinality(String), String)) CODEC(ZSTD(1)),
     link_dropped Array(UInt32) CODEC(ZSTD(1)),
+    start_bucket UInt32 MATERIALIZED toUInt32(intDiv(start_time, 300000000000)) CODEC(Delta(4), ZSTD(1)),
+    end_time UInt64 ALIAS reinterpretAsUInt64(toInt64(start_time) + length),
+    duration UInt64 ALIAS toUInt64(greatest(length, 0)),
     INDEX start_range start_time TYPE minmax GRANULARITY 1,
     INDEX received_range received_at TYPE minmax GRANULARITY 1,
     PROJECTION by_trace INDEX trace_id TYPE basic
-)
-ENGINE = MergeTree
-PARTITION BY toYYYYMMDD(fromUnixTimestamp64Nano(toInt64(least(received_at, 4102444800000000000)), 'UTC'))
+) ENGINE = MergeTree
+PARTITION BY intDiv(received_at, 86400000000000)
 ORDER BY (instance, start_bucket, service, name, start_time)
 SETTINGS non_replicated_deduplication_window = 10000,
-         fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1,
-         lightweight_mutation_projection_mode = 'rebuild';
+    fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1,
+    lightweight_mutation_projection_mode = 'rebuild';
+
+CREATE MATERIALIZED VIEW arrivals_to_spans TO spans AS SELECT * FROM arrivals;

@@ -1,0 +1,132 @@
+"""The engine and its driver: the only module that imports it. Embedded (`chdb:///dir`) or a server (`clickhouse://…`)."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import clickhouse_connect
+from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
+
+from spanhouse.base.errors import ConfigurationError, QueryLimitReached, SpanhouseError
+from spanhouse.tracing.plan.requests import ReadCost
+
+DATABASE = "spanhouse"
+
+Settings = Mapping[str, Any]
+
+_LIMIT_CODES = {
+    158: "too many rows to read",  # TOO_MANY_ROWS
+    159: "the query took too long",  # TIMEOUT_EXCEEDED
+    160: "the query would take too long",  # TOO_SLOW
+    241: "the query needs too much memory",  # MEMORY_LIMIT_EXCEEDED
+    307: "too many bytes to read",  # TOO_MANY_BYTES
+    396: "the answer has too many rows",  # TOO_MANY_ROWS_OR_BYTES
+}
+
+
+class EngineError(SpanhouseError):
+    """The engine refused or failed. `code` is ClickHouse's number, 0 if it gave none."""
+
+    def __init__(self, message: str, code: int = 0) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Rows of a SELECT: text as str, maps as dict, arrays as list, tuples as tuple."""
+
+    _rows: Sequence[Sequence[Any]]
+    column_names: tuple[str, ...]
+    cost: ReadCost
+
+    def rows(self) -> Sequence[Sequence[Any]]:
+        return self._rows
+
+
+class Engine:
+    """A pool of connections. Every method blocks and may be called from any thread."""
+
+    def __init__(self, dsn: str, connections: int) -> None:
+        self._dsn = dsn
+        self._clients: queue.LifoQueue[Any] = queue.LifoQueue()
+        self._all: list[Any] = []
+        for _ in range(connections):
+            client = self._connect(dsn)
+            self._all.append(client)
+            self._clients.put(client)
+
+    @classmethod
+    def open(cls, dsn: str, *, connections: int = 6) -> Engine:
+        """Connect and create the database. `ConfigurationError` when the store cannot be opened.
+
+        One process opens an embedded store; a second one finds it locked.
+        """
+        if dsn.startswith("chdb://"):
+            Path(dsn.removeprefix("chdb://")).mkdir(parents=True, exist_ok=True)
+        try:
+            engine = cls(dsn, connections)
+            engine.command(f"CREATE DATABASE IF NOT EXISTS {DATABASE}")
+        except (ClickHouseError, EngineError, OSError) as error:
+            raise ConfigurationError(f"the store at {dsn} cannot be opened: {error}") from error
+        for client in engine._all:
+            client.database = DATABASE
+        return engine
+
+    @property
+    def embedded(self) -> bool:
+        return self._dsn.startswith("chdb://")
+
+    def query(self, sql: str, parameters: Mapping[str, Any], settings: Settings) -> Answer:
+        """Run a SELECT with `{name:Type}` placeholders. `QueryLimitReached` or `EngineError`."""
+        with self._client() as client:
+            result = client.query(sql, parameters=dict(parameters), settings=dict(settings))
+        summary = result.summary or {}
+        cost = ReadCost(int(summary.get("read_rows", 0)), int(summary.get("read_bytes", 0)))
+        return Answer(result.result_rows, tuple(result.column_names), cost)
+
+    def command(self, sql: str, parameters: Mapping[str, Any] | None = None, settings: Settings | None = None) -> None:
+        """Run a statement that returns nothing we read. Only for what we wrote ourselves."""
+        with self._client() as client:
+            client.command(sql, parameters=dict(parameters or {}), settings=dict(settings or {}))
+
+    def insert(self, table: str, rows: BinaryIO, fmt: str, settings: Settings) -> None:
+        """Insert an encoded stream of `fmt` as it is."""
+        with self._client() as client:
+            client.raw_insert(table, insert_block=rows, fmt=fmt, settings=dict(settings))
+
+    def close(self) -> None:
+        for client in self._all:
+            client.close()
+
+    @staticmethod
+    def _connect(dsn: str) -> Any:
+        if dsn.startswith("chdb://"):
+            return clickhouse_connect.get_client(interface="chdb", path=dsn.removeprefix("chdb://"))
+        return clickhouse_connect.get_client(dsn=dsn, autogenerate_session_id=False)
+
+    @contextmanager
+    def _client(self) -> Iterator[Any]:
+        client = self._clients.get()
+        try:
+            yield client
+        except DatabaseError as error:
+            raise _translate(error) from error
+        except ClickHouseError as error:
+            raise EngineError(str(error)) from error
+        finally:
+            self._clients.put(client)
+
+
+def _translate(error: DatabaseError) -> SpanhouseError:
+    code = int(getattr(error, "code", 0) or 0)
+    if code in _LIMIT_CODES:
+        return QueryLimitReached(
+            f"{_LIMIT_CODES[code]}; narrow the time range or add a condition", retry_after_seconds=0
+        )
+    return EngineError(str(error), code)

@@ -1,0 +1,36 @@
+-- One row per trace and bucket of five minutes of its spans' starts, to be merged by trace_id when read.
+-- `root` is the least of (is a child, start, service, name): a true root before any other span, the earliest first.
+CREATE TABLE trace_summaries (
+    instance LowCardinality(String),
+    received_day UInt32,
+    start_bucket UInt32,
+    trace_id FixedString(16),
+    start SimpleAggregateFunction(min, UInt64),
+    end SimpleAggregateFunction(max, UInt64),
+    spans SimpleAggregateFunction(sum, UInt64),
+    errors SimpleAggregateFunction(sum, UInt64),
+    root SimpleAggregateFunction(min, Tuple(is_child Bool, start UInt64, service String, name String)),
+    service_spans SimpleAggregateFunction(sumMap, Map(String, UInt64)),
+    service_errors SimpleAggregateFunction(sumMap, Map(String, UInt64))
+) ENGINE = AggregatingMergeTree
+PARTITION BY received_day
+ORDER BY (instance, start_bucket, trace_id)
+SETTINGS non_replicated_deduplication_window = 10000,
+    fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1;
+
+CREATE MATERIALIZED VIEW arrivals_to_trace_summaries TO trace_summaries AS
+SELECT
+    instance,
+    toUInt32(intDiv(received_at, 86400000000000)) AS received_day,
+    toUInt32(intDiv(start_time, 300000000000)) AS start_bucket,
+    trace_id,
+    min(start_time) AS start,
+    max(start_time + toUInt64(greatest(length, 0))) AS end,
+    count() AS spans,
+    countIf(status_code = 2) AS errors,
+    min(CAST((parent_span_id != toFixedString('', 8), start_time, service, name),
+        'Tuple(is_child Bool, start UInt64, service String, name String)')) AS root,
+    sumMap(map(toString(service), toUInt64(1))) AS service_spans,
+    sumMap(map(toString(service), toUInt64(status_code = 2))) AS service_errors
+FROM arrivals
+GROUP BY instance, received_day, start_bucket, trace_id;
