@@ -456,13 +456,23 @@ def test_health_and_greeting(otlp: Receiver) -> None:
     assert "/v1/traces" in otlp.http.get("/").text
 
 
-def test_own_metrics_count_spans_by_instance(otlp: Receiver) -> None:
-    line = 'spanhouse_ingest_spans_accepted_total{instance="i-shop"}'
+@pytest.mark.parametrize(
+    ("line", "more"),
+    [
+        ('spanhouse_ingest_spans_accepted_total{instance="i-shop"}', 2),
+        ('spanhouse_ingest_spans_refused_total{instance="i-shop",reason="span id is all zero"}', 1),
+        ('spanhouse_ingest_requests_refused_total{instance="i-shop",reason="Malformed"}', 1),
+        ('spanhouse_ingest_requests_refused_total{instance="",reason="Unauthenticated"}', 1),
+    ],
+)
+def test_own_metrics_count_by_instance_and_reason(otlp: Receiver, line: str, more: int) -> None:
     before = _metric(otlp, line)
 
-    otlp.post(json_body(json_span(1), json_span(2)))
+    otlp.post(json_body(json_span(1), json_span(2), json_span(3, spanId="0" * 16)))
+    otlp.post(b"[]")
+    otlp.post({}, headers={"x-api-key": "wrong"})
 
-    assert _metric(otlp, line) == before + 2
+    assert _metric(otlp, line) == before + more
 
 
 def _metric(otlp: Receiver, name: str) -> float:

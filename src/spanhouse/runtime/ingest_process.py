@@ -17,6 +17,8 @@ from spanhouse.base.clock import Clock, SystemClock
 from spanhouse.base.errors import ConfigurationError
 from spanhouse.base.limits import BODY_TIMEOUT_SECONDS, JOURNAL_BYTES_MAX
 from spanhouse.runtime.http_server import serve_app
+from spanhouse.runtime.logs import set_up_logs
+from spanhouse.runtime.settings import Settings, load
 from spanhouse.tracing.ingest import grpc_service
 from spanhouse.tracing.ingest.grants import GrantsFile
 from spanhouse.tracing.ingest.http import OtlpHttp
@@ -144,27 +146,27 @@ def main(options: IngestOptions, ready: Callable[[Ports], None] = lambda ports: 
     uvloop.run(_run_until_told(options, ready))
 
 
-def _main_from_settings() -> int:
-    from spanhouse.runtime.logs import set_up_logs
-    from spanhouse.runtime.settings import load
+def options_from(settings: Settings, index: int) -> IngestOptions:
+    """What the settings say for process `index`; a port of 0 turns a listener off there."""
+    return IngestOptions(
+        data=settings.data,
+        host=settings.host,
+        otlp_http_port=settings.otlp_http_port or None,
+        otlp_grpc_port=settings.otlp_grpc_port or None,
+        index=index,
+        processes=settings.ingest_processes,
+        journal_bytes_max=settings.journal_bytes_max,
+        clock=settings.make_clock(),
+    )
 
+
+def _main_from_settings() -> int:
     try:
         index = int(sys.argv[1]) if len(sys.argv) > 1 else 0
         settings = load()
         set_up_logs(settings, f"ingest-{index}")
         settings.prepare_data_directory()
-        main(
-            IngestOptions(
-                data=settings.data,
-                host=settings.host,
-                otlp_http_port=settings.otlp_http_port or None,
-                otlp_grpc_port=settings.otlp_grpc_port or None,
-                index=index,
-                processes=settings.ingest_processes,
-                journal_bytes_max=settings.journal_bytes_max,
-                clock=settings.make_clock(),
-            )
-        )
+        main(options_from(settings, index))
     except ConfigurationError as error:
         print(f"spanhouse ingest: {error}", file=sys.stderr)
         return 2

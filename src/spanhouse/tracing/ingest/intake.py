@@ -57,7 +57,8 @@ class Intake:
             await self.journal.append(self._envelope(admitted.instance, body, checked))
         counters.SPANS_ACCEPTED.labels(admitted.instance).inc(checked.spans)
         counters.BYTES_ACCEPTED.labels(admitted.instance).inc(len(checked.body) if checked.spans else 0)
-        counters.SPANS_REFUSED.labels(admitted.instance).inc(checked.rejected)
+        for rule, count in checked.rules.items():
+            counters.SPANS_REFUSED.labels(admitted.instance, rule).inc(count)
         return Acknowledgement(checked.rejected, checked.reason)
 
     def _envelope(self, instance: str, body: bytes, checked: CheckedBody) -> Envelope:

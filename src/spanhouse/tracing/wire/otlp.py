@@ -7,7 +7,7 @@ batch are kept, re-encoded exactly.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -72,6 +72,8 @@ class CheckedBody:
     portions: tuple[Portion, ...]
     rejected: int = 0
     reason: str = ""
+    rules: Mapping[str, int] = field(default_factory=dict)
+    """How many spans broke which rule; the rules are few and fixed."""
 
 
 def read_protobuf(body: bytes) -> CheckedBody:
@@ -101,7 +103,7 @@ def check(request: ExportTraceServiceRequest, body: bytes | None, refusals: Refu
         body = canonical
     portions = _portions(request, body)
     spans = sum(portion.spans for portion in portions)
-    return CheckedBody(body, spans, portions, refusals.count, str(refusals))
+    return CheckedBody(body, spans, portions, refusals.count, str(refusals), refusals.reasons)
 
 
 def _any_breaks_rules(request: ExportTraceServiceRequest, check_sizes: bool) -> bool:
