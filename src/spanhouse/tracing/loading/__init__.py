@@ -1,0 +1,1 @@
+"""Journal → store: each acknowledged batch is loaded exactly once."""

@@ -6,22 +6,13 @@ into a limit. All times and durations in ns.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from spanhouse.tracing.plan.predicates import AttributeScope
 from spanhouse.tracing.plan.requests import Edge, RedPoint, RedRow, SearchAnswer, StoredTrace, TraceSearch
 from spanhouse.tracing.plan.scope import Scope, TimeRange
-
-
-@dataclass(frozen=True, slots=True)
-class Touched:
-    """What a load changed that has to be recomputed: minutes (since the epoch) of one instance."""
-
-    instance: str
-    minutes: frozenset[int]
 
 
 class Refusal(Exception):
@@ -69,7 +60,22 @@ class Reader(Protocol):
         ...
 
 
+class Deriver(Protocol):
+    """Recomputes the rollups that a view over one load cannot make, for the minutes a load touched."""
+
+    def touched(self, first: int, last: int) -> Collection[tuple[str, int]]:
+        """(instance, minute since the epoch) of the spans received between `first` and `last`, both included."""
+        ...
+
+    def recompute(self, instance: str, minutes: Collection[int], version: int) -> None:
+        """Replace what is derived of these minutes; a higher `version` replaces a lower one."""
+        ...
+
+
 class Eraser(Protocol):
-    def expire(self, instance: str, before: int) -> None:
-        """Delete what the instance received before `before` (ns), from spans and rollups. Usage stays."""
+    def expire(self, cutoffs: Mapping[str, int]) -> int:
+        """Delete what each instance received before its cut-off (ns), from spans and rollups; never anything later.
+
+        Usage stays. Returns how many spans went. Instances not named are not touched.
+        """
         ...
