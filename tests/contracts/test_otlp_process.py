@@ -140,3 +140,25 @@ def test_a_stop_does_not_wait_for_idle_connections(environment: Mapping[str, str
 
         assert process.wait(SECONDS_MAX) == 0
         assert time.monotonic() - started < 5
+
+
+def test_a_stop_does_not_wait_for_a_body_that_stalls(environment: Mapping[str, str], tmp_path: Path) -> None:
+    with ingest_process(environment) as process, ready_client(environment) as client:
+        address = ("127.0.0.1", int(environment["SPANHOUSE_OTLP_HTTP_PORT"]))
+        with socket.create_connection(address, timeout=SECONDS_MAX) as stalled:
+            head = (
+                "POST /v1/traces HTTP/1.1",
+                "Host: localhost",
+                "Content-Type: application/json",
+                "Content-Length: 99",
+            )
+            stalled.sendall("\r\n".join((*head, "", "{")).encode())
+            client.get("/healthz")
+            process.send_signal(signal.SIGTERM)
+            answer = stalled.recv(4096)
+        started = time.monotonic()
+
+        assert process.wait(SECONDS_MAX) == 0
+        assert time.monotonic() - started < 5
+    assert answer == b"" or answer.startswith(b"HTTP/1.1 503")
+    assert journalled_spans(tmp_path) == []

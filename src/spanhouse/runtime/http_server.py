@@ -22,6 +22,7 @@ from spanhouse.base.errors import ConfigurationError, SpanhouseError
 BACKLOG = 1024
 HEADER_BYTES_MAX = 64 * 1024
 CONCURRENT_REQUESTS_MAX = 1024
+GRACE_SECONDS = 10
 
 _INTERFACES = {"rsgi": Interfaces.RSGI, "asgi": Interfaces.ASGI}
 
@@ -76,8 +77,9 @@ async def serve_app(
     ready: Callable[[int], None] = lambda port: None,
     shared: bool = False,
     websockets: bool = False,
+    grace_seconds: float = GRACE_SECONDS,
 ) -> None:
-    """Serve `target` until this task is cancelled, then finish the requests under way.
+    """Serve `target` until this task is cancelled; requests under way then get `grace_seconds` to finish.
 
     `ready` is called once with the port that is bound. Raises ConfigurationError when the address is taken
     and SpanhouseError when the server ends before it is told to.
@@ -105,4 +107,6 @@ async def serve_app(
             raise SpanhouseError("the HTTP server ended by itself")
         finally:
             server.stop()
-            await serving
+            _, stuck = await asyncio.wait({serving}, timeout=grace_seconds)
+            for task in stuck:  # a client that stalls in the middle of its request does not hold us up
+                task.cancel()

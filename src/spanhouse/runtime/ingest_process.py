@@ -16,7 +16,7 @@ import uvloop
 from spanhouse.base.clock import Clock, SystemClock
 from spanhouse.base.errors import ConfigurationError
 from spanhouse.base.limits import BODY_TIMEOUT_SECONDS, JOURNAL_BYTES_MAX
-from spanhouse.runtime.http_server import serve_app
+from spanhouse.runtime.http_server import GRACE_SECONDS, serve_app
 from spanhouse.runtime.logs import set_up_logs
 from spanhouse.runtime.settings import Settings, load
 from spanhouse.tracing.ingest import grpc_service
@@ -25,9 +25,6 @@ from spanhouse.tracing.ingest.http import OtlpHttp
 from spanhouse.tracing.ingest.intake import Intake
 from spanhouse.tracing.ingest.pressure import IN_FLIGHT_BYTES_MAX, InFlight
 from spanhouse.tracing.journal import Journal
-
-GRACE_SECONDS = 10
-"""Requests under way get this long to finish when the process is told to stop."""
 
 log = structlog.get_logger(__name__)
 
@@ -85,7 +82,7 @@ async def listen(intake: Intake, options: IngestOptions, ready: Callable[[Ports]
     async with _grpc_listener(intake, options) as grpc_port, _http_listener(intake, options) as (http_port, http):
         log.info("taking spans", host=options.host, otlp_http_port=http_port, otlp_grpc_port=grpc_port)
         ready(Ports(http_port, grpc_port))
-        await http
+        await asyncio.shield(http)  # so that a stop reaches the listeners in their order
 
 
 @contextlib.asynccontextmanager
@@ -110,9 +107,10 @@ async def _http_listener(
     if options.otlp_http_port is None:
         yield None, asyncio.get_running_loop().create_future()
         return
+    app = OtlpHttp(intake, body_seconds_max=options.body_seconds_max)
     serving = asyncio.ensure_future(
         serve_app(
-            OtlpHttp(intake, body_seconds_max=options.body_seconds_max),
+            app,
             interface="rsgi",
             host=options.host,
             port=options.otlp_http_port,
@@ -126,9 +124,10 @@ async def _http_listener(
             await serving
         yield bound.result(), serving
     finally:
+        app.reads.stop()
         serving.cancel()
         with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.wait_for(serving, GRACE_SECONDS)
+            await serving
 
 
 async def _run_until_told(options: IngestOptions, ready: Callable[[Ports], None]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import quote
 
 import structlog
@@ -16,7 +16,7 @@ from spanhouse.tracing.ingest.admission import Admitted, Caller, admit, is_loopb
 from spanhouse.tracing.ingest.answers import CONTENT_TYPES, OUR_FAULT, MethodNotAllowed
 from spanhouse.tracing.ingest.intake import Acknowledgement, Encoding, Intake
 from spanhouse.tracing.ingest.pressure import Reservation
-from spanhouse.tracing.ingest.rsgi import Exchange, Headers, IncomingBody, Scope, peer_address
+from spanhouse.tracing.ingest.rsgi import BodyReads, Exchange, Headers, IncomingBody, Scope, peer_address
 from spanhouse.tracing.wire.inflate import inflate
 
 TRACES_PATH = "/v1/traces"
@@ -58,6 +58,7 @@ class OtlpHttp:
     intake: Intake
     body_bytes_max: int = BODY_BYTES_MAX
     body_seconds_max: float = BODY_TIMEOUT_SECONDS
+    reads: BodyReads = field(default_factory=BodyReads)
 
     async def __rsgi__(self, scope: Scope, exchange: Exchange) -> None:
         if scope.proto != "http":
@@ -72,7 +73,7 @@ class _Request:
         self._exchange = exchange
         self._method = scope.method
         self._headers: Headers = scope.headers
-        self._body = IncomingBody(exchange, self._headers.get("content-length"))
+        self._body = IncomingBody(exchange, self._headers.get("content-length"), app.reads)
         target = split_path(scope.path)
         self._path = target.path
         self._caller = Caller(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Protocol
 
 from spanhouse.base.errors import Malformed, TooLarge, Unavailable
@@ -37,10 +38,36 @@ class Exchange(Protocol):
     def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None: ...
 
 
+class BodyReads:
+    """The bodies being read now, so that a stop does not wait for clients that stall."""
+
+    def __init__(self) -> None:
+        self._deadlines: set[asyncio.Timeout] = set()
+        self._stopping = False
+
+    @asynccontextmanager
+    async def within(self, seconds: float) -> AsyncIterator[None]:
+        """Raises TimeoutError after `seconds`, or when told to stop."""
+        async with asyncio.timeout(0 if self._stopping else seconds) as deadline:
+            self._deadlines.add(deadline)
+            try:
+                yield
+            finally:
+                self._deadlines.discard(deadline)
+
+    def stop(self) -> None:
+        """Let every read end now: what has not arrived is left to the client's retry."""
+        self._stopping = True
+        for deadline in self._deadlines:
+            if not deadline.expired():
+                deadline.reschedule(asyncio.get_running_loop().time())
+
+
 class IncomingBody:
     """A request's body, which comes in chunks and can be gone through once."""
 
-    def __init__(self, exchange: Exchange, declared_bytes: str | None) -> None:
+    def __init__(self, exchange: Exchange, declared_bytes: str | None, reads: BodyReads) -> None:
+        self._reads = reads
         self._declared = int(declared_bytes) if declared_bytes and declared_bytes.isdecimal() else None
         self._chunks = _chunks(exchange)
 
@@ -51,7 +78,7 @@ class IncomingBody:
         chunks: list[bytes] = []
         total = 0
         try:
-            async with asyncio.timeout(seconds):
+            async with self._reads.within(seconds):
                 async for chunk in self._chunks:
                     total += len(chunk)
                     if total > bytes_max:
@@ -59,7 +86,7 @@ class IncomingBody:
                     reservation.grow(len(chunk))
                     chunks.append(chunk)
         except TimeoutError:
-            raise Unavailable(f"the body did not arrive within {seconds:g} s") from None
+            raise Unavailable(f"the body did not arrive within {seconds:g} s, or before we had to stop") from None
         if self._declared is not None and total != self._declared:
             raise Malformed(f"the body ended after {total} of {self._declared} bytes")
         return b"".join(chunks)
@@ -68,7 +95,7 @@ class IncomingBody:
         """Read and drop what is left, within bounds."""
         total = 0
         try:
-            async with asyncio.timeout(DRAIN_SECONDS_MAX):
+            async with self._reads.within(DRAIN_SECONDS_MAX):
                 async for chunk in self._chunks:
                     total += len(chunk)
                     if total > DRAIN_BYTES_MAX:
