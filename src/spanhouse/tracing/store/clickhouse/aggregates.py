@@ -1,16 +1,23 @@
 # ruff: noqa: S608 (every value is a parameter; the guard reads each statement again)
-"""Questions about many spans at once: rates, errors and durations, edges, names and values of attributes."""
+"""Questions about many spans at once: rates, errors and durations, edges, names and values of attributes.
+
+From rollups wherever those hold the answer. A rollup knows minutes (and attribute names days of receipt), so its edges
+are whole ones. Durations are quantiles of a sketch that is within 1 % of the value.
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
+from spanhouse.base.clock import NANOS_PER_DAY
 from spanhouse.tracing.plan.predicates import AttributeScope
 from spanhouse.tracing.plan.scope import Scope, TimeRange
 from spanhouse.tracing.store.clickhouse.conditions import LOOKUP_ORDER, PREFIXES
 from spanhouse.tracing.store.clickhouse.statements import Build, Statement
 
-SHARES: Final = "0.5, 0.95, 0.99"
+MINUTE_NS: Final = 60_000_000_000
+SKETCH: Final = "0.01, 0.5, 0.95, 0.99"
+"""Of the column `durations`: the sketch's accuracy, then the shares."""
 ENTRY: Final = "kind IN (2, 5)"
 """A service is entered by server and consumer spans."""
 NAMES_MAX: Final = 10_000
@@ -20,12 +27,11 @@ VALUE_TYPES: Final = ("string", "int", "float", "bool")
 def services(scope: Scope, time_range: TimeRange) -> Statement:
     """service, name, kind, calls, errors, quantiles: of entry spans, or of all where a service has none."""
     build = Build(scope)
-    source = build.source("spans", build.started_in(time_range))
     inner = (
-        f"SELECT service, countIf({ENTRY}) AS entries, countIf({ENTRY} AND status_code = 2) AS failed_entries, "
-        f"quantilesTDigestIf({SHARES})(duration, {ENTRY}) AS of_entries, count() AS every, "
-        f"countIf(status_code = 2) AS failed, quantilesTDigest({SHARES})(duration) AS of_every "
-        f"FROM {source} GROUP BY service"
+        f"SELECT service, sumIf(calls, {ENTRY}) AS entries, sumIf(errors, {ENTRY}) AS failed_entries, "
+        f"quantilesDDMergeIf({SKETCH})(durations, {ENTRY}) AS of_entries, sum(calls) AS every, "
+        f"sum(errors) AS failed, quantilesDDMerge({SKETCH})(durations) AS of_every "
+        f"FROM {build.source('red_minutes', _minutes(build, time_range))} GROUP BY service"
     )
     return build.done(
         "SELECT service, '', 0, if(entries > 0, entries, every), if(entries > 0, failed_entries, failed), "
@@ -35,56 +41,64 @@ def services(scope: Scope, time_range: TimeRange) -> Statement:
 
 def operations(scope: Scope, time_range: TimeRange, service: str | None) -> Statement:
     build = Build(scope)
-    conditions = [build.started_in(time_range), *_of_service(build, service)]
+    source = build.source("red_minutes", _minutes(build, time_range), *_of_service(build, service))
     return build.done(
-        f"SELECT service, name, kind, count(), countIf(status_code = 2), quantilesTDigest({SHARES})(duration) "
-        f"FROM {build.source('spans', *conditions)} GROUP BY service, name, kind ORDER BY service, name, kind"
+        f"SELECT service, name, kind, sum(calls), sum(errors), quantilesDDMerge({SKETCH})(durations) "
+        f"FROM {source} GROUP BY service, name, kind ORDER BY service, name, kind"
     )
 
 
 def red_series(scope: Scope, time_range: TimeRange, step: int, service: str | None, operation: str | None) -> Statement:
     """at, calls, errors, quantiles. Of an operation every span counts, else entry spans or, without any, all."""
     build = Build(scope)
-    conditions = [build.started_in(time_range), *_of_service(build, service)]
+    conditions = [_minutes(build, time_range), *_of_service(build, service)]
     if operation is not None:
         conditions.append(f"name = {build.parameter(operation, 'String')}")
     else:
-        entries = f"SELECT countIf({ENTRY}) FROM {build.source('spans', *conditions)}"
+        entries = f"SELECT countIf({ENTRY}) FROM {build.source('red_minutes', *conditions)}"
         conditions.append(f"({ENTRY} OR ({entries}) = 0)")
-    every = build.parameter(step, "UInt64")
+    minutes = build.parameter(max(1, step // MINUTE_NS), "UInt64")
     return build.done(
-        f"SELECT intDiv(start_time, {every}) * {every} AS at, count(), countIf(status_code = 2), "
-        f"quantilesTDigest({SHARES})(duration) FROM {build.source('spans', *conditions)} GROUP BY at ORDER BY at"
+        f"SELECT intDiv(minute, {minutes}) * {minutes} * {MINUTE_NS} AS at, sum(calls), sum(errors), "
+        f"quantilesDDMerge({SKETCH})(durations) FROM {build.source('red_minutes', *conditions)} "
+        "GROUP BY at ORDER BY at"
     )
 
 
 def edges(scope: Scope, time_range: TimeRange) -> Statement:
-    """parent, child, calls, errors: from a span to the entry span below it."""
+    """parent, child, calls, errors. A minute's rows of the latest version replace those of earlier ones."""
     build = Build(scope)
-    within = build.started_in(time_range)
-    parents = f"SELECT trace_id, span_id, service AS parent FROM {build.source('spans', within)}"
-    children = (
-        "SELECT trace_id, parent_span_id AS span_id, service AS child, status_code "
-        f"FROM {build.source('spans', within, ENTRY)}"
-    )
+    within = _minutes(build, time_range)
+    limited = ["parent IN {services:Array(String)}"] if scope.services is not None else []
+    latest = f"SELECT minute, max(version) FROM {build.source('edges', within, service='child')} GROUP BY minute"
+    source = build.source("edges", within, f"(minute, version) IN ({latest})", *limited, service="child")
     return build.done(
-        f"SELECT parent, child, count(), countIf(status_code = 2) FROM ({children}) AS below "
-        f"INNER JOIN ({parents}) AS above USING (trace_id, span_id) GROUP BY parent, child ORDER BY parent, child"
+        f"SELECT parent, child, sum(calls), sum(errors) FROM {source} GROUP BY parent, child ORDER BY parent, child"
     )
 
 
 def attribute_names(scope: Scope, time_range: TimeRange, of: AttributeScope) -> Statement:
-    """One row: for each scope asked for, in the order of look-up, its names."""
+    """scope, name. A scope limited to some services must not learn others' names, so it looks at spans."""
     build = Build(scope)
-    columns = [f"groupUniqArrayArray({NAMES_MAX})({_names(scope_name)})" for scope_name in scopes_of(of)]
-    return build.done(f"SELECT {', '.join(columns)} FROM {build.source('spans', build.started_in(time_range))}")
+    if scope.services is None:
+        # A span is received after it started, a day of a client's clock ahead allowed for.
+        since = f"received_day >= {build.parameter(max(0, time_range.start // NANOS_PER_DAY - 1), 'UInt32')}"
+        conditions = [since] if of == "any" else [since, f"scope = {build.parameter(of, 'String')}"]
+        source = build.source("attribute_names", *conditions, service=None)
+        return build.done(f"SELECT DISTINCT scope, name FROM {source} ORDER BY scope, name LIMIT {NAMES_MAX}")
+    pairs = ", ".join(_names(name_scope) for name_scope in scopes_of(of))
+    source = build.source("spans", build.started_in(time_range))
+    return build.done(
+        f"SELECT DISTINCT pair.1 AS scope, pair.2 AS name FROM (SELECT arrayJoin(arrayConcat({pairs})) AS pair "
+        f"FROM {source}) ORDER BY scope, name LIMIT {NAMES_MAX}"
+    )
 
 
 def attribute_values(scope: Scope, time_range: TimeRange, of: AttributeScope, name: str, limit: int) -> Statement:
     """type, text, count; the most frequent first."""
     build = Build(scope)
     key = build.parameter(name, "String")
-    pairs = ", ".join(_pairs(scope_name, kind, key) for scope_name in scopes_of(of) for kind in VALUE_TYPES)
+    pairs = ", ".join(_pairs(name_scope, kind, key) for name_scope in scopes_of(of) for kind in VALUE_TYPES)
     source = build.source("spans", build.started_in(time_range))
     return build.done(
         f"SELECT pair.1 AS type, pair.2 AS text, count() AS seen "
@@ -97,20 +111,29 @@ def scopes_of(of: AttributeScope) -> tuple[str, ...]:
     return LOOKUP_ORDER if of == "any" else (of,)
 
 
-def _names(scope: str) -> str:
-    prefix = PREFIXES[scope]
-    kinds = (*VALUE_TYPES, "other")
-    if scope in ("event", "link"):
-        return f"arrayConcat({', '.join(f'arrayFlatten(arrayMap(m -> mapKeys(m), {prefix}_{k}))' for k in kinds)})"
-    return f"arrayConcat({', '.join(f'mapKeys({prefix}_{kind})' for kind in kinds)})"
-
-
-def _pairs(scope: str, kind: str, key: str) -> str:
-    column = f"{PREFIXES[scope]}_{kind}"
-    if scope not in ("event", "link"):
-        column = f"[{column}]"
-    return f"arrayMap(m -> tuple('{kind}', toString(m[{key}])), arrayFilter(m -> mapContains(m, {key}), {column}))"
+def _minutes(build: Build, time_range: TimeRange) -> str:
+    first, last = (build.parameter(at // MINUTE_NS, "UInt32") for at in (time_range.start, time_range.end))
+    return f"minute BETWEEN {first} AND {last}"
 
 
 def _of_service(build: Build, service: str | None) -> list[str]:
     return [] if service is None else [f"service = {build.parameter(service, 'String')}"]
+
+
+def _names(scope: str) -> str:
+    """Array of (scope, name) of one span."""
+    column = PREFIXES[scope]
+    maps = [f"{column}_{kind}" for kind in (*VALUE_TYPES, "other")]
+    keys = (
+        f"arrayFlatten(arrayMap(m -> mapKeys(m), {of_type}))" if scope in ("event", "link") else f"mapKeys({of_type})"
+        for of_type in maps
+    )
+    return f"arrayMap(n -> tuple('{scope}', n), arrayConcat({', '.join(keys)}))"
+
+
+def _pairs(scope: str, kind: str, key: str) -> str:
+    """Array of (type, text) of one span's values of that type."""
+    column = f"{PREFIXES[scope]}_{kind}"
+    if scope not in ("event", "link"):
+        column = f"[{column}]"
+    return f"arrayMap(m -> tuple('{kind}', toString(m[{key}])), arrayFilter(m -> mapContains(m, {key}), {column}))"

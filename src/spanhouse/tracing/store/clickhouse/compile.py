@@ -54,6 +54,17 @@ def candidates(request: TraceSearch, part: TimeRange, limit: int) -> Statement:
     )
 
 
+def every_trace(scope: Scope, part: TimeRange, limit: int) -> Statement:
+    """As `candidates`, without a condition and from the rollup alone; `part` must begin where a bucket does."""
+    build = Build(scope)
+    source = build.source("trace_summaries", build.buckets(part), service=None)
+    last = build.parameter(part.end, "UInt64")
+    return build.done(
+        f"SELECT hex(trace_id), min(start) AS first FROM {source} "
+        f"GROUP BY trace_id HAVING first <= {last} ORDER BY first DESC, trace_id LIMIT {int(limit)}"
+    )
+
+
 def slowest(request: TraceSearch) -> Statement:
     """The traces of the whole range by their duration."""
     build = Build(request.scope)
@@ -75,7 +86,7 @@ def summaries(scope: Scope, trace_ids: Sequence[bytes]) -> Statement:
     build = Build(scope)
     source = build.source("spans", f"trace_id IN {_trace_ids(build, trace_ids)}")
     return build.done(
-        "SELECT hex(trace_id), min(start_time), max(greatest(start_time, end_time)), count(), "
+        "SELECT hex(trace_id), min(start_time), max(start_time + duration), count(), "
         "countIf(status_code = 2), sumMap(map(service, toUInt64(1))), "
         "sumMap(map(service, toUInt64(status_code = 2))), "
         "min(tuple(parent_span_id != toFixedString('', 8), start_time, service, name)) "

@@ -22,13 +22,10 @@ SCOPED_BY_SERVICE: Final = re.compile(
 )
 
 _WORDS: Final = """
-    abs any argMax argMin arrayConcat arrayExists arrayFilter arrayFlatten
-    arrayJoin arrayMap arraySort avg coalesce count countIf empty
-    greatest groupArray groupUniqArrayArray hex if ifNull intDiv isNaN least length lower map mapApply mapContains mapKeys mapValues
-    match max min multiIf notEmpty quantilesDDMerge quantilesTDigest
-    quantilesTDigestIf startsWith sum sumIf sumMap toFixedString toFloat64 toInt128
-    toInt64 toString toUInt32 toUInt64 toUInt8 tuple tupleElement unhex uniq
-    and as by distinct from having in not on or over select then using where with
+    arrayConcat arrayExists arrayFilter arrayFlatten arrayJoin arrayMap count countIf empty hex if intDiv lower map
+    mapApply mapContains mapKeys match max min multiIf quantilesDDMerge quantilesDDMergeIf sum sumIf sumMap
+    toFixedString toInt128 toString toUInt64 tuple unhex
+    and as by from having in not or over select where
 """
 FUNCTIONS: Final = frozenset(_WORDS.split())
 """Every function our statements call, and the words that may stand before a bracket."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
-from spanhouse.tracing.plan.predicates import AttributeScope
+from spanhouse.base.errors import InvalidQuery
+from spanhouse.tracing.plan.predicates import AttributeScope, Constant
 from spanhouse.tracing.plan.requests import (
     Edge,
     FoundTrace,
@@ -22,12 +23,13 @@ from spanhouse.tracing.plan.requests import (
 )
 from spanhouse.tracing.plan.scope import Scope, TimeRange
 from spanhouse.tracing.store.clickhouse import aggregates, compile, guard
-from spanhouse.tracing.store.clickhouse.engine import Engine
+from spanhouse.tracing.store.clickhouse.engine import Engine, EngineError
 from spanhouse.tracing.store.clickhouse.newest import newest
 from spanhouse.tracing.store.clickhouse.rows import SpanRows, attributes_of, stub
-from spanhouse.tracing.store.clickhouse.statements import Statement
+from spanhouse.tracing.store.clickhouse.statements import BUCKET_NS, Statement
 
 Rows = Sequence[Sequence[Any]]
+CANNOT_COMPILE_REGEXP: Final = 427
 
 
 class ClickHouseReader:
@@ -79,9 +81,10 @@ class ClickHouseReader:
     def attribute_names(
         self, scope: Scope, time_range: TimeRange, of: AttributeScope = "any"
     ) -> Sequence[tuple[AttributeScope, str]]:
-        rows = self._ask(scope, aggregates.attribute_names(scope, time_range, of))
-        by_scope = zip(aggregates.scopes_of(of), rows[0] if rows else (), strict=False)
-        return [(scope_name, name) for scope_name, names in by_scope for name in sorted(names)]
+        return [
+            (name_scope, name)
+            for name_scope, name in self._ask(scope, aggregates.attribute_names(scope, time_range, of))
+        ]
 
     def attribute_values(
         self, scope: Scope, time_range: TimeRange, of: AttributeScope, name: str, limit: int
@@ -103,14 +106,23 @@ class _Asking:
 
     def rows(self, statement: Statement) -> Rows:
         guard.check(statement, self._scope)
-        answer = self._engine.query(statement.sql, dict(statement.parameters), guard.settings())
+        try:
+            answer = self._engine.query(statement.sql, statement.parameters, guard.settings())
+        except EngineError as error:
+            if error.code == CANNOT_COMPILE_REGEXP:
+                raise InvalidQuery("a regular expression of the query is not in RE2's syntax") from error
+            raise
         self.cost = ReadCost(self.cost.rows + answer.cost.rows, self.cost.bytes + answer.cost.bytes)
         rows: Rows = answer.rows()
         return rows
 
     def candidates(self, request: TraceSearch, part: TimeRange, size: int) -> list[tuple[bytes, int]]:
-        rows = self.rows(compile.candidates(request, part, size))
-        return [(bytes.fromhex(trace_id), first) for trace_id, first in rows]
+        unconditional = compile.where_of(request) == Constant(True) and request.scope.services is None
+        if unconditional and part.start % BUCKET_NS == 0:
+            statement = compile.every_trace(request.scope, part, size)
+        else:
+            statement = compile.candidates(request, part, size)
+        return [(bytes.fromhex(trace_id), first) for trace_id, first in self.rows(statement)]
 
     def summaries(self, trace_ids: Sequence[bytes]) -> Mapping[bytes, TraceSummary]:
         if not trace_ids:

@@ -58,14 +58,23 @@ class Build:
         return f"{table} WHERE {' AND '.join([*scoped, *conditions])}"
 
     def trace_summaries(self, among: str = "") -> str:
-        """SELECT of whole traces: trace_id, trace_start, trace_duration, has_root, root_service, root_name."""
+        """SELECT of whole traces: trace_id, trace_start, trace_duration, has_root, root_service, root_name.
+
+        From the rollup; a scope limited to some services sees other traces than the rollup has, so it looks at spans.
+        """
         conditions = [among] if among else []
-        root = "min(tuple(parent_span_id != toFixedString('', 8), start_time, service, name))"
+        if self.scope.services is None:
+            figures = "min(start) AS trace_start, max(end) - trace_start AS trace_duration, min(root) AS first_root"
+            source = self.source("trace_summaries", *conditions, service=None)
+        else:
+            figures = (
+                "min(start_time) AS trace_start, max(start_time + duration) - trace_start AS trace_duration, "
+                "min(tuple(parent_span_id != toFixedString('', 8), start_time, service, name)) AS first_root"
+            )
+            source = self.source("spans", *conditions)
         return (
-            "SELECT trace_id, min(start_time) AS trace_start, "
-            f"max(greatest(start_time, end_time)) - trace_start AS trace_duration, {root} AS root, "
-            "root.1 = 0 AS has_root, root.3 AS root_service, root.4 AS root_name "
-            f"FROM {self.source('spans', *conditions)} GROUP BY trace_id"
+            f"SELECT trace_id, {figures}, first_root.1 = 0 AS has_root, first_root.3 AS root_service, "
+            f"first_root.4 AS root_name FROM {source} GROUP BY trace_id"
         )
 
     def started_in(self, time_range: TimeRange) -> str:
