@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from functools import wraps
+from http import HTTPStatus
 from typing import Any, Concatenate, Final, ParamSpec, cast
 
 from django.http import HttpRequest, HttpResponse
@@ -53,6 +54,14 @@ def json_response(data: Any, *, status: int = 200) -> HttpResponse:
 
 def text_answer(status: int, message: str) -> HttpResponse:
     return HttpResponse(message + "\n", content_type="text/plain; charset=utf-8", status=status)
+
+
+def problem(status: int, message: str) -> HttpResponse:
+    """RFC 9457"""
+    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": message}
+    answer = json_response(body, status=status)
+    answer["Content-Type"] = "application/problem+json"
+    return answer
 
 
 def answers_errors(answer: Answer) -> Callable[[View[P]], View[P]]:

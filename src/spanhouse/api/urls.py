@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from django.urls import path
 
-from spanhouse.api import jaeger, tempo
+from spanhouse.api import jaeger, tempo, usage
 
 urlpatterns = [
+    path("api/v1/usage", usage.usage),
     path("tempo/ready", tempo.ready),
     path("tempo/api/echo", tempo.echo),
     path("tempo/api/status/buildinfo", tempo.build_info),

@@ -127,3 +127,13 @@ class Edge:
     child: str
     calls: int
     errors: int
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRow:
+    """What one service sent in one hour of receipt. `hour` is its start in ns; bytes are of uncompressed protobuf."""
+
+    hour: int
+    service: str
+    spans: int
+    bytes: int

@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import Protocol
 
 from spanhouse.tracing.plan.predicates import AttributeScope
-from spanhouse.tracing.plan.requests import Edge, RedPoint, RedRow, SearchAnswer, StoredTrace, TraceSearch
+from spanhouse.tracing.plan.requests import (
+    Edge,
+    RedPoint,
+    RedRow,
+    SearchAnswer,
+    StoredTrace,
+    TraceSearch,
+    UsageRow,
+)
 from spanhouse.tracing.plan.scope import Scope, TimeRange
 
 
@@ -57,6 +65,10 @@ class Reader(Protocol):
         self, scope: Scope, time_range: TimeRange, of: AttributeScope, name: str, limit: int
     ) -> Sequence[tuple[str, str]]:
         """Distinct (type, text) pairs, most frequent first."""
+        ...
+
+    def usage(self, scope: Scope, received: TimeRange) -> Sequence[UsageRow]:
+        """What was taken in, by hour of receipt (hours that overlap `received`) and service. Deletions change nothing."""
         ...
 
 

@@ -16,6 +16,7 @@ from spanhouse.tracing.store.clickhouse.conditions import LOOKUP_ORDER, PREFIXES
 from spanhouse.tracing.store.clickhouse.statements import Build, Statement
 
 MINUTE_NS: Final = 60_000_000_000
+HOUR_NS: Final = 60 * MINUTE_NS
 SKETCH: Final = "0.01, 0.5, 0.95, 0.99"
 """Of the column `durations`: the sketch's accuracy, then the shares."""
 ENTRY: Final = "kind IN (2, 5)"
@@ -62,6 +63,17 @@ def red_series(scope: Scope, time_range: TimeRange, step: int, service: str | No
         f"SELECT intDiv(minute, {minutes}) * {minutes} * {MINUTE_NS} AS at, sum(calls), sum(errors), "
         f"quantilesDDMerge({SKETCH})(durations) FROM {build.source('red_minutes', *conditions)} "
         "GROUP BY at ORDER BY at"
+    )
+
+
+def usage(scope: Scope, received: TimeRange) -> Statement:
+    """hour (its start in ns), service, spans, bytes"""
+    build = Build(scope)
+    first, last = (build.parameter(at // HOUR_NS, "UInt32") for at in (received.start, received.end))
+    return build.done(
+        f"SELECT toUInt64(hour) * {HOUR_NS}, service, sum(spans), sum(bytes) "
+        f"FROM {build.source('usage_hours', f'hour BETWEEN {first} AND {last}')} "
+        "GROUP BY hour, service ORDER BY hour, service"
     )
 
 

@@ -15,7 +15,7 @@ from spanhouse.base import limits
 from spanhouse.tracing.plan.scope import Scope
 from spanhouse.tracing.store.clickhouse.statements import Statement
 
-TENANT_TABLES: Final = frozenset({"spans", "trace_summaries", "red_minutes", "edges", "attribute_names"})
+TENANT_TABLES: Final = frozenset({"spans", "trace_summaries", "red_minutes", "edges", "attribute_names", "usage_hours"})
 SCOPED: Final = "WHERE instance = {instance:String}"
 SCOPED_BY_SERVICE: Final = re.compile(
     r"WHERE instance = \{instance:String\} AND \w+ (?P<hidden>NOT )?IN \{services:Array\(String\)\}"

@@ -20,6 +20,7 @@ from spanhouse.tracing.plan.requests import (
     StoredTrace,
     TraceSearch,
     TraceSummary,
+    UsageRow,
 )
 from spanhouse.tracing.plan.scope import Scope, TimeRange
 from spanhouse.tracing.store.clickhouse import aggregates, compile, guard
@@ -91,6 +92,9 @@ class ClickHouseReader:
     ) -> Sequence[tuple[str, str]]:
         rows = self._ask(scope, aggregates.attribute_values(scope, time_range, of, name, limit))
         return [(kind, text) for kind, text, _ in rows]
+
+    def usage(self, scope: Scope, received: TimeRange) -> Sequence[UsageRow]:
+        return [UsageRow(*row) for row in self._ask(scope, aggregates.usage(scope, received))]
 
     def _ask(self, scope: Scope, statement: Statement) -> Rows:
         return _Asking(self._engine, scope).rows(statement)
