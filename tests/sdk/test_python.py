@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -15,7 +16,18 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor, SpanExporter
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags, Tracer, TraceState
+from opentelemetry.trace import (
+    Link,
+    NonRecordingSpan,
+    SpanContext,
+    SpanKind,
+    Status,
+    StatusCode,
+    TraceFlags,
+    Tracer,
+    TraceState,
+    set_span_in_context,
+)
 
 from tests.kit.server import RunningServer
 from tests.sdk.readback import FlatSpan, from_python, stored, typed
@@ -72,6 +84,7 @@ def assert_comes_back(server: RunningServer, sent: list[FlatSpan]) -> None:
     for span in sent:
         assert found[span.span_id] == span
         assert typed(found[span.span_id].attributes) == typed(span.attributes)
+        assert [typed(e.attributes) for e in found[span.span_id].events] == [typed(e.attributes) for e in span.events]
 
 
 def test_a_trace_of_every_kind_comes_back(server: RunningServer, exporter: SpanExporter) -> None:
@@ -112,9 +125,15 @@ def test_links_and_trace_state_come_back(server: RunningServer, exporter: SpanEx
     other = SpanContext(0xABC, 0xDEF, True, TraceFlags(1), TraceState([("vendor", "t61rc")]))
 
     def work(tracer: Tracer) -> None:
-        tracer.start_span("linked", Context(), links=[Link(other, {"why": "follows"}), Link(other)]).end()
+        caller = SpanContext(random.getrandbits(128), 0x123, True, TraceFlags(1), TraceState([("vendor", "00f067")]))
+        under = set_span_in_context(NonRecordingSpan(caller), Context())
+        tracer.start_span("linked", under, links=[Link(other, {"why": "follows"}), Link(other)]).end()
 
-    assert_comes_back(server, send(exporter, work))
+    sent = send(exporter, work)
+
+    assert sent[0].trace_state == "vendor=00f067"
+    assert sent[0].parent_span_id == "0000000000000123"
+    assert_comes_back(server, sent)
 
 
 def test_an_ok_status_and_explicit_times_come_back(server: RunningServer, exporter: SpanExporter) -> None:
