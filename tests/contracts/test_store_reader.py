@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -281,11 +281,11 @@ def searches(draw: st.DrawFn) -> TraceSearch:
     )
 
 
-@dataclass(frozen=True, repr=False)
 class Crowd:
-    scope: Scope
-    spans: list[Span]
-    other: Scope
+    """No dataclass, lest a failure prints all of its spans."""
+
+    def __init__(self, scope: Scope, spans: list[Span], other: Scope) -> None:
+        self.scope, self.spans, self.other = scope, spans, other
 
 
 @pytest.fixture(scope="module")
@@ -295,7 +295,8 @@ def crowd(store: Store) -> Crowd:
     scope, other = Scope(store.new_instance()), Scope(store.new_instance())
     for start in range(0, len(spans), 40):
         store.put(scope.instance, spans[start : start + 40])
-    store.put(other.instance, [replace(span, name=f"other {span.name}", service="theirs") for span in spans])
+    theirs = Resource({"service.name": "theirs"})
+    store.put(other.instance, [replace(span, name=f"other {span.name}", resource=theirs) for span in spans])
     return Crowd(scope, spans, other)
 
 
