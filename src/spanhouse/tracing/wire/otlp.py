@@ -27,7 +27,10 @@ VALID_SPAN_BYTES_MIN = 30
 """Two ids with their tags, in a field of their own: no span that is kept is encoded in fewer bytes."""
 
 CROWD_BODY_BYTES_MIN = 4 * 1024 * 1024
-"""Parsed messages take up to 90 times their bytes, so a body past this is first looked at for a crowd of stubs."""
+"""Parsed spans take up to 90 times their bytes, so a body past this is first looked at for a crowd of stubs."""
+
+CROWD_SPANS_MIN = 10_000
+"""Below this stubs are refused one by one like any bad span."""
 
 
 class Portion(NamedTuple):
@@ -45,6 +48,8 @@ class Refusals:
     reasons: Counter[str] = field(default_factory=Counter)
     path: str = "resource_spans[{}].scope_spans[{}].spans[{}]"
     """How this encoding names the way to a span."""
+    spans_left: int = 0
+    """How many more spans a decoder may build before the batch is refused as a crowd of stubs."""
     first_path: str = ""
 
     def add(self, reason: str, path: str) -> None:
@@ -84,6 +89,9 @@ def read_protobuf(body: bytes) -> CheckedBody:
         request = ExportTraceServiceRequest.FromString(body)
     except DecodeError as error:
         raise Malformed(find_fault(body, ExportTraceServiceRequest.DESCRIPTOR) or str(error)) from None
+    spans = sum(_span_count(resource_spans.scope_spans) for resource_spans in request.resource_spans)
+    if spans > max(CROWD_SPANS_MIN, len(body) // VALID_SPAN_BYTES_MIN):
+        raise _crowd(body)
     return check(request, body, Refusals())
 
 
@@ -203,7 +211,12 @@ def _refuse_crowd(body: bytes) -> None:
             for _ in records(body, *scope, 2):
                 count += 1
                 if count > most:
-                    raise Malformed(f"{len(body)} bytes hold over {most} spans: they are too short to carry ids")
+                    raise _crowd(body)
+
+
+def _crowd(body: bytes) -> Malformed:
+    most = len(body) // VALID_SPAN_BYTES_MIN
+    return Malformed(f"{len(body)} bytes hold over {most} spans: they are too short to carry ids")
 
 
 def records(body: bytes, start: int, end: int, number: int) -> Iterator[tuple[int, int]]:

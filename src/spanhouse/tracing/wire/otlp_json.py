@@ -20,7 +20,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from spanhouse.base.errors import Malformed
 from spanhouse.base.limits import JSON_DEPTH_MAX
-from spanhouse.tracing.wire.otlp import CheckedBody, Refusals, check
+from spanhouse.tracing.wire.otlp import CROWD_SPANS_MIN, CheckedBody, Refusals, check
 
 Converter: TypeAlias = Callable[[Any, Any, int, Refusals], None]
 """Sets one field of a message from its JSON value; takes the message, the value, the depth and the refusals so far."""
@@ -29,6 +29,9 @@ Reader: TypeAlias = Callable[[Any], Any]
 """A JSON value → the value of a scalar field."""
 
 PATH_CHARACTERS_MAX = 200
+VALID_SPAN_BYTES_MIN = len('{"traceId":"","spanId":""}') + 48
+"""No span that is kept is written in fewer characters: two names and 48 hex digits."""
+
 ID_BYTES = {"trace_id": 16, "span_id": 8, "parent_span_id": 8}
 DOUBLE_WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
@@ -69,7 +72,10 @@ def read_json(body: bytes) -> CheckedBody:
     if not isinstance(document, dict):
         raise Malformed(f"expected a JSON object, not {_kind(document)}")
     request = ExportTraceServiceRequest()
-    refusals = Refusals(path="resourceSpans[{}].scopeSpans[{}].spans[{}]")
+    refusals = Refusals(
+        path="resourceSpans[{}].scopeSpans[{}].spans[{}]",
+        spans_left=max(CROWD_SPANS_MIN, len(body) // VALID_SPAN_BYTES_MIN),
+    )
     try:
         _fill(request, document, _REQUEST_FIELDS, 0, refusals)
     except _FaultError as fault:
@@ -227,7 +233,11 @@ def _each_span(field: FieldDescriptor, inner: dict[str, Converter]) -> Converter
 
     def convert(message: Any, value: Any, depth: int, refusals: Refusals) -> None:
         spans = message.spans
-        for i, item in enumerate(_list(value, json_name)):
+        items = _list(value, json_name)
+        refusals.spans_left -= len(items)
+        if refusals.spans_left < 0:
+            raise _FaultError("so many that they are too short to carry ids").within(json_name)
+        for i, item in enumerate(items):
             try:
                 _fill(spans.add(), _object(item, depth), inner, depth + 1, refusals)
             except _IdFaultError as fault:
