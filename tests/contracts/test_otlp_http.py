@@ -8,6 +8,7 @@ import socket
 import time
 import zlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -412,6 +413,23 @@ def _wait_until(true: Callable[[], bool]) -> None:
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.005)
+
+
+def test_a_large_body_does_not_hold_up_the_others(otlp: Receiver) -> None:
+    large = json_body(*(json_span(number) for number in range(1, 60_000)))
+    small = make_request(make_span(7, name="small")).SerializeToString()
+    content = json.dumps(large).encode()
+
+    with ThreadPoolExecutor() as pool:
+        slow = pool.submit(otlp.post, content)
+        _wait_until(lambda: otlp.in_flight.bytes >= len(content))
+        while not slow.done():
+            assert otlp.post(small, PROTOBUF).status_code == 200
+
+    assert slow.result().json() == {}
+    counts = [envelope.portions[0].spans for envelope in otlp.journal.envelopes]
+    assert counts[0] == 1
+    assert counts.count(59_999) == 1
 
 
 def test_a_body_shorter_than_declared_is_not_taken(otlp: Receiver) -> None:

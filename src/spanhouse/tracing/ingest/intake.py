@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
 from spanhouse.base.clock import Clock
@@ -19,6 +20,7 @@ from spanhouse.tracing.wire.otlp_json import read_json
 Encoding: TypeAlias = Literal["protobuf", "json"]
 
 HASH_BYTES = 16
+LARGE_BODY_BYTES_MIN = 1024 * 1024
 
 _READERS: Mapping[Encoding, Callable[[bytes], CheckedBody]] = {"protobuf": read_protobuf, "json": read_json}
 
@@ -49,10 +51,11 @@ class Intake:
     grants: GrantsSource
     clock: Clock
     in_flight: InFlight
+    large: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def take(self, admitted: Admitted, body: bytes, encoding: Encoding) -> Acknowledgement:
         """Return once the spans of an inflated body are durable. Raises Malformed, or Unavailable to retry later."""
-        checked = _READERS[encoding](body)
+        checked = await self._check(body, encoding)
         if checked.spans:
             await self.journal.append(self._envelope(admitted.instance, body, checked))
         counters.SPANS_ACCEPTED.labels(admitted.instance).inc(checked.spans)
@@ -60,6 +63,15 @@ class Intake:
         for rule, count in checked.rules.items():
             counters.SPANS_REFUSED.labels(admitted.instance, rule).inc(count)
         return Acknowledgement(checked.rejected, checked.reason)
+
+    async def _check(self, body: bytes, encoding: Encoding) -> CheckedBody:
+        """Small bodies at once; a large one apart, so that other senders do not wait for it, and one at a time, because
+        parsed messages take many times their bytes."""
+        read = _READERS[encoding]
+        if len(body) <= LARGE_BODY_BYTES_MIN:
+            return read(body)
+        async with self.large:
+            return await asyncio.to_thread(read, body)
 
     def _envelope(self, instance: str, body: bytes, checked: CheckedBody) -> Envelope:
         return Envelope(
