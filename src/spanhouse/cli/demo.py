@@ -63,10 +63,8 @@ def _run_shop(data: Path | None, rate: float) -> int:
         print_ready(facts)
         out.print(f"  A shop is open: about {rate:g} requests a second, first traces in a few seconds")
 
-    try:
-        return supervise(settings, ready)
-    finally:
-        shop.close()
+    # The shop closes first: it sends what it has while intake still answers.
+    return supervise(settings, ready, on_stop=shop.close)
 
 
 def _fill(spans: int, endpoint: str | None, key: str | None, services: int, over: str) -> int:

@@ -60,9 +60,12 @@ class Child:
 
 
 class Supervisor:
-    def __init__(self, settings: Settings, on_ready: Callable[[Facts], None]) -> None:
+    def __init__(
+        self, settings: Settings, on_ready: Callable[[Facts], None], on_stop: Callable[[], None] = lambda: None
+    ) -> None:
         self._settings = settings
         self._on_ready = on_ready
+        self._on_stop = on_stop
         self._stopping = asyncio.Event()
         self._exit_code = 0
         self._console = Child("console")
@@ -87,6 +90,7 @@ class Supervisor:
                 await self._stopping.wait()
             finally:
                 announcing.cancel()
+                await asyncio.to_thread(self._on_stop)
                 await self._stop(keeping)
         return self._exit_code
 
@@ -217,10 +221,10 @@ async def _require_free_ports(settings: Settings) -> None:
                 ) from error
 
 
-def supervise(settings: Settings, on_ready: Callable[[Facts], None]) -> int:
-    """Run until SIGTERM or SIGINT; the exit code."""
+def supervise(settings: Settings, on_ready: Callable[[Facts], None], on_stop: Callable[[], None] = lambda: None) -> int:
+    """Run until SIGTERM or SIGINT; the exit code. `on_stop` runs while the processes still work."""
 
     async def main() -> int:
-        return await Supervisor(settings, on_ready).run()
+        return await Supervisor(settings, on_ready, on_stop).run()
 
     return asyncio.run(main())

@@ -1,7 +1,4 @@
-"""Keeps the shop open in a process of its own while the service runs beside it.
-
-It stays in our process group: Ctrl-C reaches it at once, so that it sends what it has while intake still answers.
-"""
+"""Keeps the shop open in a process of its own while the service runs beside it."""
 
 from __future__ import annotations
 
@@ -37,11 +34,13 @@ class ShopProcess:
         self._thread.start()
 
     def close(self) -> None:
+        """Does nothing if it was never opened."""
         with self._lock:
             self._closing.set()
             if self._process is not None:
                 self._process.terminate()
-        self._thread.join(STOP_SECONDS_MAX)
+        if self._thread.is_alive():
+            self._thread.join(STOP_SECONDS_MAX)
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
 
@@ -64,6 +63,7 @@ class ShopProcess:
                     env=os.environ | {FD_VARIABLE: str(theirs.fileno())},
                     stdin=subprocess.DEVNULL,
                     pass_fds=(theirs.fileno(),),
+                    start_new_session=True,
                 )
             theirs.close()
             return self._process.wait()
