@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.templatetags.static import static
 from django.urls import path
 from django.views.i18n import set_language
 
 from spanhouse.console.views import explore, instances, keys, overview, services, traces
 
+
+def favicon(request: HttpRequest) -> HttpResponse:
+    """Browsers ask for it where a page names no icon."""
+    return redirect(static("console/mark.svg"))
+
+
 urlpatterns = [
+    path("favicon.ico", favicon, name="favicon"),
     path("", overview.overview, name="overview"),
     path("explore", explore.explore, name="explore"),
     path("explore/operations.json", explore.operations, name="explore-operations"),

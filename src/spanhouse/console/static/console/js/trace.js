@@ -51,7 +51,6 @@ class TracePage {
     this.findBox.addEventListener("keydown", (event) => this.findKey(event));
     document.addEventListener("keydown", (event) => this.key(event));
     this.restore();
-    this.root.dataset.ready = "";
   }
 
   on(selector, kind, act) {

@@ -62,6 +62,7 @@ export class Waterfall {
 
   /** After rows were folded, found or filtered. */
   changed() {
+    this.root.dataset.rows = String(this.tree.visible.length);
     this.space.style.height = `${HEAD + this.tree.visible.length * ROW + PAD}px`;
     this.draw();
   }
@@ -172,6 +173,7 @@ export class Waterfall {
     const low = Math.max(this.scale[0], Math.min(from, to - ZOOM_LEAST_NS));
     const high = Math.min(this.scale[1], Math.max(to, low + ZOOM_LEAST_NS));
     this.view = high > low ? [low, high] : [...this.scale];
+    this.root.dataset.view = this.view.map(Math.round).join(" ");
     this.onView(...this.view);
     this.draw();
   }
