@@ -29,7 +29,7 @@ def _noon(settings: Settings) -> None:
     settings.CLOCK = CLOCK
 
 
-def ask(user: User | None = None, peer: str = "127.0.0.1", chosen: str = "", **headers: str) -> HttpRequest:
+def ask(user: User | None = None, /, peer: str = "127.0.0.1", chosen: str = "", **headers: str) -> HttpRequest:
     """A request for the query API as Django would hand it over."""
     sent = {"Host": "localhost:8080"} | {name.replace("_", "-"): value for name, value in headers.items()}
     request = RequestFactory().get("/tempo/api/search", headers=sent, REMOTE_ADDR=peer)

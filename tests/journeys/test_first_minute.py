@@ -1,8 +1,10 @@
 """`spanhouse serve` on an empty directory, and what it takes to stay up: with real processes."""
 
 import os
+import secrets
 import signal
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,20 +15,18 @@ import pytest
 from spanhouse.contracts.grant import Grants
 from tests.kit.server import RunningServer, alive, free_ports, wait_until
 
-TRACE = "5b8efff798038103d269b633813fc60c"
 SPAN = {
-    "traceId": TRACE,
     "spanId": "eee19b7ec3c1b174",
     "name": "buy",
     "kind": 2,
     "startTimeUnixNano": "1780000000000000000",
     "endTimeUnixNano": "1780000000001000000",
 }
-BODY = {"resourceSpans": [{"scopeSpans": [{"spans": [SPAN]}]}]}
 
 
-def send(server: RunningServer, **headers: str) -> httpx.Response:
-    return httpx.post(f"{server.otlp_http}/v1/traces", json=BODY, headers=headers, timeout=10)
+def send(server: RunningServer, trace_id: str = "5b8efff798038103d269b633813fc60c", **headers: str) -> httpx.Response:
+    body = {"resourceSpans": [{"scopeSpans": [{"spans": [{"traceId": trace_id, **SPAN}]}]}]}
+    return httpx.post(f"{server.otlp_http}/v1/traces", json=body, headers=headers, timeout=10)
 
 
 def ask(server: RunningServer, **headers: str) -> httpx.Response:
@@ -42,6 +42,16 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 def test_a_program_on_this_machine_sends_and_reads_without_a_key(server: RunningServer) -> None:
     assert send(server).status_code == 200
     assert ask(server).status_code == 200
+
+
+def test_an_acknowledged_span_is_found_within_two_seconds(server: RunningServer) -> None:
+    trace_id = secrets.token_hex(16)
+    assert send(server, trace_id).status_code == 200
+    acknowledged = time.monotonic()
+
+    wait_until(lambda: httpx.get(f"{server.console}/tempo/api/traces/{trace_id}").status_code == 200, 5)
+
+    assert time.monotonic() - acknowledged < 2
 
 
 @pytest.mark.parametrize(

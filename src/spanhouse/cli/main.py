@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from importlib.metadata import version
-from importlib.util import find_spec
 from typing import Annotated
 
 import typer
 
-from spanhouse.cli import instances, keys, operate, serve
+from spanhouse.cli import demo, instances, keys, operate, query, serve
 
 app = typer.Typer(
     name="spanhouse",
@@ -41,9 +39,8 @@ app.command()(serve.serve)
 app.command()(serve.ingest)
 app.command()(serve.console)
 app.command()(serve.keeper)
-for _name in ("query", "demo"):
-    if find_spec(f"spanhouse.cli.{_name}"):
-        app.command()(getattr(import_module(f"spanhouse.cli.{_name}"), _name))
+app.command()(query.query)
+app.command()(demo.demo)
 app.add_typer(keys.app, name="key")
 app.add_typer(instances.app, name="instance")
 app.command()(operate.config)

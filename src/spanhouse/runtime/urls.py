@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 from django.urls import URLPattern, URLResolver, include, path
 
 from spanhouse.console import login
@@ -19,9 +17,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("login/link/<str:code>", login.log_in_by_link, name="login-link"),
     path("logout", login.log_out, name="logout"),
     path("password", login.change_password, name="password"),
+    path("", include("spanhouse.api.urls")),
+    path("", include("spanhouse.console.urls")),
 ]
-for _module in ("spanhouse.api.urls", "spanhouse.console.urls"):
-    if find_spec(_module):
-        urlpatterns.append(path("", include(_module)))
 
 handler400 = "spanhouse.runtime.refusals.bad_request"
