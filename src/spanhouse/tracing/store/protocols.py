@@ -28,11 +28,22 @@ class Refusal(Exception):
 
 
 class Writer(Protocol):
+    """One load at a time. To survive a crash the caller keeps the `position` from before a load durably, and until that
+    load has ended begins no other."""
+
+    def position(self, received_at: int) -> str:
+        """What the store holds now of the day of `received_at` (ns), in a form of its own."""
+        ...
+
     def load(self, segment: Path, token: str) -> None:
-        """Store a file of length-delimited envelopes, durably, once per `token` however often it is called.
+        """Store a file of length-delimited envelopes, all received on one day (UTC), durably. `token` is never reused.
 
         Raises `Refusal` when the engine cannot read the bytes; then nothing of it is stored.
         """
+        ...
+
+    def resume(self, segment: Path, token: str, position: str) -> None:
+        """Store what a load begun at `position` has left out, however it ended; nothing if it had stored all."""
         ...
 
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from spanhouse.tracing.plan.predicates import And, Compare, Constant, Intrinsic, Predicate
-from spanhouse.tracing.plan.requests import TraceSearch
+from spanhouse.tracing.plan.requests import TraceSearch, TraceSummary
 from spanhouse.tracing.plan.scope import Scope, TimeRange
 from spanhouse.tracing.store.clickhouse.conditions import Conditions
 from spanhouse.tracing.store.clickhouse.rows import SPAN_COLUMNS, STUB_COLUMNS
-from spanhouse.tracing.store.clickhouse.statements import Build, Statement
+from spanhouse.tracing.store.clickhouse.statements import Build, Statement, whole_buckets
 
 SELECTED_COLUMNS: Final = (*SPAN_COLUMNS[16:21], *SPAN_COLUMNS[21:26])
 """Attributes of a matched span and of its resource, fetched only when some are asked for."""
@@ -38,6 +38,8 @@ def where_of(request: TraceSearch) -> Predicate:
     if request.trace_duration_max is not None:
         parts.append(Compare(Intrinsic.TRACE_DURATION, "<=", request.trace_duration_max))
     parts = [part for part in parts if part != Constant(True)]
+    if not parts:
+        return Constant(True)
     return parts[0] if len(parts) == 1 else And(tuple(parts))
 
 
@@ -68,17 +70,33 @@ def every_trace(scope: Scope, part: TimeRange, limit: int) -> Statement:
 def slowest(request: TraceSearch) -> Statement:
     """The traces of the whole range by their duration."""
     build = Build(request.scope)
-    source = build.source("spans", build.started_in(request.range), Conditions(build).sql(request.where))
     bounds = [
         f"trace_duration {operator} {build.parameter(value, 'UInt64')}"
         for operator, value in ((">=", request.trace_duration_min), ("<=", request.trace_duration_max))
         if value is not None
     ]
-    among = f"trace_id IN (SELECT trace_id FROM {source})"
     return build.done(
-        f"SELECT hex(trace_id) FROM ({build.trace_summaries(among)}) WHERE {' AND '.join(['1', *bounds])} "
+        f"SELECT hex(trace_id) FROM ({build.trace_summaries(_among(build, request))}) "
+        f"WHERE {' AND '.join(['1', *bounds])} "
         f"ORDER BY trace_duration DESC, trace_start DESC, trace_id LIMIT {int(request.limit)}"
     )
+
+
+def _among(build: Build, request: TraceSearch) -> str:
+    """The condition that a trace has a matching span in the range."""
+    if request.where != Constant(True) or request.scope.services is not None:
+        source = build.source("spans", build.started_in(request.range), Conditions(build).sql(request.where))
+        return f"trace_id IN (SELECT trace_id FROM {source})"
+    # The rollup tells whole buckets; whether a span starts late enough within the first one only the spans do.
+    first_whole = whole_buckets(request.range).start
+    in_first = build.source(
+        "spans", build.started_in(TimeRange(request.range.start, max(first_whole - 1, request.range.start)))
+    )
+    last = build.parameter(request.range.end, "UInt64")
+    in_whole = build.source(
+        "trace_summaries", build.buckets(whole_buckets(request.range)), f"start <= {last}", service=None
+    )
+    return f"(trace_id IN (SELECT trace_id FROM {in_whole}) OR trace_id IN (SELECT trace_id FROM {in_first}))"
 
 
 def summaries(scope: Scope, trace_ids: Sequence[bytes]) -> Statement:
@@ -94,12 +112,14 @@ def summaries(scope: Scope, trace_ids: Sequence[bytes]) -> Statement:
     )
 
 
-def matched_spans(request: TraceSearch, trace_ids: Sequence[bytes]) -> Statement:
+def matched_spans(request: TraceSearch, found: Sequence[TraceSummary]) -> Statement:
     """The first matching spans of each of these traces, each row with how many the trace has."""
     build = Build(request.scope)
-    where = Conditions(build).sql(request.where)
     source = build.source(
-        "spans", f"trace_id IN {_trace_ids(build, trace_ids)}", build.started_in(request.range), where
+        "spans",
+        f"trace_id IN {_trace_ids(build, [summary.trace_id for summary in found])}",
+        build.started_in(_covering(request.range, found)),
+        Conditions(build).sql(request.where),
     )
     columns = ["hex(trace_id)", "hex(span_id)", "service", "name", "start_time", "duration"]
     columns.append("count() OVER (PARTITION BY trace_id)")
@@ -109,10 +129,17 @@ def matched_spans(request: TraceSearch, trace_ids: Sequence[bytes]) -> Statement
     return build.done(f"SELECT {', '.join(columns)} FROM {source} ORDER BY start_time, span_id{cut}")
 
 
+def _covering(time_range: TimeRange, found: Sequence[TraceSummary]) -> TimeRange:
+    """The part of the range in which these traces' spans start."""
+    start = max(time_range.start, min(summary.start for summary in found))
+    return TimeRange(start, max(start, min(time_range.end, max(summary.end for summary in found))))
+
+
 def _trace_id(build: Build, trace_id: bytes) -> str:
     return f"toFixedString(unhex({build.parameter(trace_id.hex(), 'String')}), 16)"
 
 
 def _trace_ids(build: Build, trace_ids: Sequence[bytes]) -> str:
     ids = build.parameter([trace_id.hex() for trace_id in trace_ids], "Array(String)")
-    return f"(arrayMap(x -> toFixedString(unhex(x), 16), {ids}))"
+    # As a subquery it becomes a set, which the index by trace id takes; as an array it would not be looked up in it.
+    return f"(SELECT toFixedString(unhex(arrayJoin({ids})), 16))"

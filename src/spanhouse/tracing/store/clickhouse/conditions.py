@@ -189,11 +189,13 @@ class Conditions:
     def _per_scope(self, field: Attribute, leaf: Callable[[str, Column], str]) -> str:
         if field.scope != "any":
             return leaf(field.scope, self._column(field.scope))
-        branches: list[str] = []
-        for scope in LOOKUP_ORDER[:-1]:
-            branches += self._found_in(scope, field.name, leaf)
-        last = LOOKUP_ORDER[-1]
-        return f"multiIf({', '.join([*branches, leaf(last, self._column(last))])})"
+        found = [self._found_in(scope, field.name, leaf) for scope in LOOKUP_ORDER[:-1]]
+        last = leaf(LOOKUP_ORDER[-1], self._column(LOOKUP_ORDER[-1]))
+        first_of = f"multiIf({', '.join(part for pair in found for part in pair)}, {last})"
+        # Said twice: that some scope satisfies it is implied, and is cheap to rule out before all types of all
+        # scopes are read to see which of them has the name first.
+        anywhere = _joined(" OR ", [*(holds for _, holds in found), last], empty="0")
+        return f"({anywhere} AND {first_of})"
 
     def _found_in(self, scope: str, name: str, leaf: Callable[[str, Column], str]) -> tuple[str, str]:
         """Whether `scope` has the name, and the leaf there. Any of several events that have it will do."""

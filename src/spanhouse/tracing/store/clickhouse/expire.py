@@ -12,7 +12,7 @@ from typing import Final
 import structlog
 
 from spanhouse.base.clock import NANOS_PER_DAY
-from spanhouse.tracing.store.clickhouse.engine import Engine
+from spanhouse.tracing.store.clickhouse.engine import Engine, quote
 
 log = structlog.get_logger(__name__)
 
@@ -83,11 +83,11 @@ class ClickHouseEraser:
 
     def _delete_from_day(self, day: int, expired: Sequence[_DayOfInstance], cutoffs: Mapping[str, int]) -> None:
         conditions = [
-            f"(instance = {_quote(part.instance)} AND received_at < {int(cutoffs[part.instance])})" for part in expired
+            f"(instance = {quote(part.instance)} AND received_at < {int(cutoffs[part.instance])})" for part in expired
         ]
         self._mutate("spans", day, " OR ".join(conditions))
         for part in expired:
-            instance = f"instance = {_quote(part.instance)}"
+            instance = f"instance = {quote(part.instance)}"
             if part.whole:
                 for table in DAILY_ROLLUPS:
                     self._mutate(table, day, instance)
@@ -99,8 +99,3 @@ class ClickHouseEraser:
         self._engine.command(
             f"ALTER TABLE {table} DELETE IN PARTITION {int(day)} WHERE {where}", settings={"mutations_sync": 1}
         )
-
-
-def _quote(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"

@@ -60,7 +60,7 @@ class ClickHouseReader:
             ids = [bytes.fromhex(row[0]) for row in asking.rows(compile.slowest(request))]
             by_id = asking.summaries(ids)
             summaries = [by_id[trace_id] for trace_id in ids if trace_id in by_id]
-        matched = asking.matched(request, [summary.trace_id for summary in summaries])
+        matched = asking.matched(request, summaries)
         traces = tuple(FoundTrace(summary, *matched[summary.trace_id]) for summary in summaries)
         return SearchAnswer(traces, asking.cost)
 
@@ -135,13 +135,14 @@ class _Asking:
         return {summary.trace_id: summary for summary in map(_summary, rows)}
 
     def matched(
-        self, request: TraceSearch, trace_ids: Sequence[bytes]
+        self, request: TraceSearch, found: Sequence[TraceSummary]
     ) -> Mapping[bytes, tuple[int, tuple[MatchedSpan, ...]]]:
-        if not trace_ids:
+        if not found:
             return {}
+        trace_ids = [summary.trace_id for summary in found]
         spans: dict[bytes, list[MatchedSpan]] = {trace_id: [] for trace_id in trace_ids}
         counts: dict[bytes, int] = dict.fromkeys(trace_ids, 0)
-        for row in self.rows(compile.matched_spans(request, trace_ids)):
+        for row in self.rows(compile.matched_spans(request, found)):
             trace_id = bytes.fromhex(row[0])
             counts[trace_id] = row[6]
             spans[trace_id].append(_matched_span(row, request.select))

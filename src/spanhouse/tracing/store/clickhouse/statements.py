@@ -93,3 +93,9 @@ class Build:
 
 def bucket_of(at: int) -> int:
     return at // BUCKET_NS
+
+
+def whole_buckets(time_range: TimeRange) -> TimeRange:
+    """The range from its first bucket that begins within it on; one that ends before that begins there nonetheless."""
+    start = -(-time_range.start // BUCKET_NS) * BUCKET_NS
+    return TimeRange(min(start, 2**64 - 1), max(time_range.end, min(start, 2**64 - 1)))

@@ -1,15 +1,43 @@
-"""The `Writer` on ClickHouse: a segment goes in as it is, through the engine's own Protobuf reader."""
+"""The `Writer` on ClickHouse: a segment goes in as it is, through the engine's own Protobuf reader.
+
+One load fills several tables, one after the other, and a crash in between leaves some of them filled. The engine's own
+deduplication cannot be trusted then: its log is written before the part is there and is never synced, so that a killed
+process may find a token without its part (spans lost), and a power cut a part without its token (spans doubled). What
+is synced are the parts, and each insert gives its part a block number higher than any before: so the numbers from
+before a load tell afterwards which tables it has reached.
+"""
 
 from __future__ import annotations
 
+import json
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
+import structlog
+
+from spanhouse.base.clock import NANOS_PER_DAY
 from spanhouse.tracing.store.clickhouse.engine import Engine, EngineError
 from spanhouse.tracing.store.protocols import Refusal
 
-_ENVELOPE = (resources.files("spanhouse.tracing.store.clickhouse") / "schema" / "envelope.proto").read_text()
+log = structlog.get_logger(__name__)
+
+_ENVELOPE = resources.files("spanhouse.tracing.store.clickhouse") / "schema" / "envelope.proto"
+
+_VIEWS: Final = {
+    "usage_hours": "batches_to_usage_hours",
+    "spans": "arrivals_to_spans",
+    "trace_summaries": "arrivals_to_trace_summaries",
+    "red_minutes": "arrivals_to_red_minutes",
+    "attribute_names": "arrivals_to_attribute_names",
+}
+"""Every table that a load fills, and what fills it."""
+
+_BLOCKS: Final = """
+SELECT table, max(max_block_number) FROM system.parts
+WHERE database = currentDatabase() AND has({tables:Array(String)}, table) AND partition_id IN ('all', {day:String})
+GROUP BY table
+"""
 
 _REFUSAL_CODES: Final = frozenset(
     {
@@ -48,26 +76,60 @@ _DURABLE: Final[dict[str, Any]] = {"fsync_metadata": 1}
 
 
 class ClickHouseWriter:
-    """Loads segments through `engine`."""
+    """Loads segments through `engine`. On the embedded engine nothing else may insert into the tables of `_VIEWS`."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._settings = {
-            **_DETERMINISTIC,
-            **_DURABLE,
-            "format_schema_source": "string",
-            "format_schema": _ENVELOPE,
-            "format_schema_message_name": "Envelope",
-        }
+        self._settings = {**_DETERMINISTIC, **_DURABLE, **_schema(engine), "format_schema_message_name": "Envelope"}
+
+    def position(self, received_at: int) -> str:
+        """See `store.protocols.Writer`. Empty on a server, whose tokens are kept as safely as its parts."""
+        if not self._engine.embedded:
+            return ""
+        day = received_at // NANOS_PER_DAY
+        return json.dumps({"day": day, "blocks": self._blocks(day)})
 
     def load(self, segment: Path, token: str) -> None:
         """See `store.protocols.Writer`."""
+        self._insert(segment, {"insert_deduplication_token": token})
+
+    def resume(self, segment: Path, token: str, position: str) -> None:
+        """See `store.protocols.Writer`."""
+        if not position:
+            self.load(segment, token)
+            return
+        before = json.loads(position)
+        now = self._blocks(before["day"])
+        filled = [table for table in _VIEWS if now.get(table, 0) > before["blocks"].get(table, 0)]
+        if len(filled) == len(_VIEWS):
+            return
+        log.warning("taking up a load that was cut short", token=token, filled=filled)
+        detached = []
         try:
-            with segment.open("rb") as rows:
-                self._engine.insert(
-                    "batches", rows, "Protobuf", {**self._settings, "insert_deduplication_token": token}
-                )
+            for table in filled:
+                self._engine.command(f"DETACH TABLE {_VIEWS[table]}")  # comes back by itself if we end here
+                detached.append(_VIEWS[table])
+            self._insert(segment, {"insert_deduplicate": 0})
+        finally:
+            for view in detached:
+                self._engine.command(f"ATTACH TABLE {view}")
+
+    def _blocks(self, day: int) -> dict[str, int]:
+        rows = self._engine.query(_BLOCKS, {"tables": list(_VIEWS), "day": str(day)}, {}).rows()
+        return {str(table): int(block) for table, block in rows}
+
+    def _insert(self, segment: Path, settings: dict[str, Any]) -> None:
+        try:
+            self._engine.insert_file("batches", segment, "Protobuf", {**self._settings, **settings})
         except EngineError as error:
             if error.code in _REFUSAL_CODES:
                 raise Refusal(str(error)) from error
             raise
+
+
+def _schema(engine: Engine) -> dict[str, str]:
+    """The embedded engine reads the schema from its file: sent as text it would leave a copy in whatever directory the
+    process was started from."""
+    if engine.embedded and isinstance(_ENVELOPE, Path):
+        return {"format_schema_source": "file", "format_schema": str(_ENVELOPE)}
+    return {"format_schema_source": "string", "format_schema": _ENVELOPE.read_text()}

@@ -9,9 +9,7 @@ CREATE TABLE trace_summaries (
     end SimpleAggregateFunction(max, UInt64),
     spans SimpleAggregateFunction(sum, UInt64),
     errors SimpleAggregateFunction(sum, UInt64),
-    root SimpleAggregateFunction(min, Tuple(is_child Bool, start UInt64, service String, name String)),
-    service_spans SimpleAggregateFunction(sumMap, Map(String, UInt64)),
-    service_errors SimpleAggregateFunction(sumMap, Map(String, UInt64))
+    root SimpleAggregateFunction(min, Tuple(is_child Bool, start UInt64, service String, name String))
 ) ENGINE = AggregatingMergeTree
 PARTITION BY received_day
 ORDER BY (instance, start_bucket, trace_id)
@@ -29,8 +27,6 @@ SELECT
     count() AS spans,
     countIf(status_code = 2) AS errors,
     min(CAST((parent_span_id != toFixedString('', 8), start_time, service, name),
-        'Tuple(is_child Bool, start UInt64, service String, name String)')) AS root,
-    sumMap(map(toString(service), toUInt64(1))) AS service_spans,
-    sumMap(map(toString(service), toUInt64(status_code = 2))) AS service_errors
+        'Tuple(is_child Bool, start UInt64, service String, name String)')) AS root
 FROM arrivals
 GROUP BY instance, received_day, start_bucket, trace_id;

@@ -24,16 +24,6 @@ FROM (
             arrayMap(n -> ('span', 'float', n), groupUniqArrayArray(mapKeys(attributes_float))),
             arrayMap(n -> ('span', 'bool', n), groupUniqArrayArray(mapKeys(attributes_bool))),
             arrayMap(n -> ('span', 'other', n), groupUniqArrayArray(mapKeys(attributes_other))),
-            arrayMap(n -> ('resource', 'string', n), groupUniqArrayArray(mapKeys(resource_string))),
-            arrayMap(n -> ('resource', 'int', n), groupUniqArrayArray(mapKeys(resource_int))),
-            arrayMap(n -> ('resource', 'float', n), groupUniqArrayArray(mapKeys(resource_float))),
-            arrayMap(n -> ('resource', 'bool', n), groupUniqArrayArray(mapKeys(resource_bool))),
-            arrayMap(n -> ('resource', 'other', n), groupUniqArrayArray(mapKeys(resource_other))),
-            arrayMap(n -> ('instrumentation', 'string', n), groupUniqArrayArray(mapKeys(scope_string))),
-            arrayMap(n -> ('instrumentation', 'int', n), groupUniqArrayArray(mapKeys(scope_int))),
-            arrayMap(n -> ('instrumentation', 'float', n), groupUniqArrayArray(mapKeys(scope_float))),
-            arrayMap(n -> ('instrumentation', 'bool', n), groupUniqArrayArray(mapKeys(scope_bool))),
-            arrayMap(n -> ('instrumentation', 'other', n), groupUniqArrayArray(mapKeys(scope_other))),
             arrayMap(n -> ('event', 'string', n), groupUniqArrayArray(arrayFlatten(arrayMap(m -> mapKeys(m), event_string)))),
             arrayMap(n -> ('event', 'int', n), groupUniqArrayArray(arrayFlatten(arrayMap(m -> mapKeys(m), event_int)))),
             arrayMap(n -> ('event', 'float', n), groupUniqArrayArray(arrayFlatten(arrayMap(m -> mapKeys(m), event_float)))),
@@ -45,5 +35,47 @@ FROM (
             arrayMap(n -> ('link', 'bool', n), groupUniqArrayArray(arrayFlatten(arrayMap(m -> mapKeys(m), link_bool)))),
             arrayMap(n -> ('link', 'other', n), groupUniqArrayArray(arrayFlatten(arrayMap(m -> mapKeys(m), link_other)))))) AS found
     FROM arrivals
+    GROUP BY instance, received_day
+);
+
+-- Resources and scopes are looked at once per batch, not once per span.
+CREATE MATERIALIZED VIEW batches_to_attribute_names TO attribute_names AS
+SELECT instance, received_day, tupleElement(found, 1) AS scope, tupleElement(found, 2) AS type,
+    tupleElement(found, 3) AS name
+FROM (
+    SELECT
+        instance,
+        toUInt32(intDiv(received_at, 86400000000000)) AS received_day,
+        arrayJoin(arrayConcat(
+            arrayMap(n -> ('resource', 'string', n), groupUniqArrayArray(mapKeys(otlp_strings(otlp_unique(of_resource.resource.attributes))))),
+            arrayMap(n -> ('resource', 'int', n), groupUniqArrayArray(mapKeys(otlp_ints(otlp_unique(of_resource.resource.attributes))))),
+            arrayMap(n -> ('resource', 'float', n), groupUniqArrayArray(mapKeys(otlp_floats(otlp_unique(of_resource.resource.attributes))))),
+            arrayMap(n -> ('resource', 'bool', n), groupUniqArrayArray(mapKeys(otlp_bools(otlp_unique(of_resource.resource.attributes))))),
+            arrayMap(n -> ('resource', 'other', n), groupUniqArrayArray(mapKeys(otlp_others(otlp_unique(of_resource.resource.attributes))))))) AS found
+    FROM (SELECT instance, received_at, arrayJoin(tupleElement(body, 'resource_spans')) AS of_resource FROM batches)
+    GROUP BY instance, received_day
+);
+
+CREATE MATERIALIZED VIEW scopes_to_attribute_names TO attribute_names AS
+SELECT instance, received_day, tupleElement(found, 1) AS scope, tupleElement(found, 2) AS type,
+    tupleElement(found, 3) AS name
+FROM (
+    SELECT
+        instance,
+        toUInt32(intDiv(received_at, 86400000000000)) AS received_day,
+        arrayJoin(arrayConcat(
+            arrayMap(n -> ('instrumentation', 'string', n), groupUniqArrayArray(mapKeys(otlp_strings(otlp_unique(of_scope.scope.attributes))))),
+            arrayMap(n -> ('instrumentation', 'int', n), groupUniqArrayArray(mapKeys(otlp_ints(otlp_unique(of_scope.scope.attributes))))),
+            arrayMap(n -> ('instrumentation', 'float', n), groupUniqArrayArray(mapKeys(otlp_floats(otlp_unique(of_scope.scope.attributes))))),
+            arrayMap(n -> ('instrumentation', 'bool', n), groupUniqArrayArray(mapKeys(otlp_bools(otlp_unique(of_scope.scope.attributes))))),
+            arrayMap(n -> ('instrumentation', 'other', n), groupUniqArrayArray(mapKeys(otlp_others(otlp_unique(of_scope.scope.attributes))))))) AS found
+    FROM (
+        SELECT instance, received_at, arrayJoin(scopes) AS of_scope
+        FROM (
+            SELECT instance, received_at,
+                arrayJoin(tupleElement(tupleElement(body, 'resource_spans'), 'scope_spans')) AS scopes
+            FROM batches
+        )
+    )
     GROUP BY instance, received_day
 );
