@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -39,6 +40,22 @@ def test_filling_fails_when_a_span_is_refused() -> None:
     assert done.returncode == 1
     assert "998 of 1,000 spans acknowledged" in done.stdout
     assert "2 spans were refused" in done.stderr
+
+
+def test_a_filled_store_holds_every_acknowledged_span(tmp_path: Path) -> None:
+    with RunningServer(tmp_path / "data") as server:
+        done = server.cli("demo", "--spans", "4321", "--services", "5")
+        held: dict[str, Any] = {}
+
+        def loaded() -> bool:
+            held.update(httpx.get(f"{server.console}/api/v1/usage").json())
+            return bool(held["total"]["spans"] >= 4321)
+
+        wait_until(loaded, 20)
+
+    assert "4,321 of 4,321 spans acknowledged" in done.stdout
+    assert held["total"]["spans"] == 4321
+    assert len(held["services"]) == 5
 
 
 def test_a_wrong_key_is_said_in_one_line() -> None:
