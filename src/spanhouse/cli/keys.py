@@ -117,7 +117,8 @@ def _show_secret(key: Key, secret: str, as_json: bool) -> None:
         print_json({**_row(key, key.created_at), "secret": secret})
         return
     out.print(f"[bold]{escape(secret)}[/bold]", soft_wrap=True)
-    out.print(f"{key.pk}: {key.scope} key of {key.instance_id}. This is the only time that the secret is shown.")
+    note = f"{key.pk}: {key.scope} key of {key.instance_id}. This is the only time that the secret is shown."
+    out.print(note, markup=False, soft_wrap=True)
 
 
 def _row(key: Key, now: datetime) -> dict[str, Any]:

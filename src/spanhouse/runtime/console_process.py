@@ -67,7 +67,7 @@ async def _serve(settings: Settings, clock: Clock, *, console: bool, keeper: boo
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    waits = [asyncio.create_task(stopping.wait())]
+    waits: list[asyncio.Task[object]] = [asyncio.create_task(stopping.wait())]
     parts = Parts(on_failure=lambda: loop.call_soon_threadsafe(stopping.set))
     readiness.expect(["store", "console"] if console else ["store"])
     keeping.start(parts, settings, clock, keeper=keeper)

@@ -24,7 +24,7 @@ class Parts:
         self._threads: list[threading.Thread] = []
         self._failure: tuple[str, BaseException] | None = None
 
-    def start(self, name: str, run: Callable[[threading.Event], None]) -> None:
+    def start(self, name: str, run: Callable[[threading.Event], object]) -> None:
         """Run `run(stop)` in a thread; it returns once `stop` is set."""
 
         def guarded() -> None:
