@@ -68,13 +68,13 @@ def test_a_scope_of_some_services_is_held_to_them() -> None:
 
     with pytest.raises(guard.GuardViolation):
         guard.check(unlimited, scope)
-    guard.check(compile.spans_of_trace(scope, b"1" * 16, 10), scope)
-    guard.check(compile.stubs_of_trace(scope, b"1" * 16, 10), scope)
+    guard.check(compile.spans_of_traces(scope, [b"1" * 16], 10), scope)
+    guard.check(compile.stubs_of_traces(scope, [b"1" * 16], 10), scope)
 
 
 def test_of_hidden_services_only_stubs_are_read() -> None:
     scope = Scope("i-one", frozenset({"web"}))
-    stubs = compile.stubs_of_trace(scope, b"1" * 16, 10)
+    stubs = compile.stubs_of_traces(scope, [b"1" * 16], 10)
 
     with pytest.raises(guard.GuardViolation):
         guard.check(Statement(stubs.sql.replace("SELECT hex(trace_id)", "SELECT name"), stubs.parameters), scope)

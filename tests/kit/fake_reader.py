@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from spanhouse.tracing.plan.predicates import (
     And,
@@ -69,6 +69,10 @@ class FakeReader:
     def trace(self, scope: Scope, trace_id: bytes, span_limit: int) -> StoredTrace:
         found = sorted((s for s in self._seen(scope) if s.trace_id == trace_id), key=lambda span: span.start_time)
         return StoredTrace(tuple(found[:span_limit]), truncated=len(found) > span_limit)
+
+    def traces(self, scope: Scope, trace_ids: Sequence[bytes], span_limit: int) -> Mapping[bytes, StoredTrace]:
+        found = {trace_id: self.trace(scope, trace_id, span_limit) for trace_id in trace_ids}
+        return {trace_id: trace for trace_id, trace in found.items() if trace.spans}
 
     def search(self, request: TraceSearch) -> SearchAnswer:
         traces: dict[bytes, list[Span]] = defaultdict(list)

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from spanhouse.api import parameters
 from spanhouse.api.authentication import query_scope
 from spanhouse.api.problem import answers_errors, json_response
-from spanhouse.base.errors import Malformed, NotFound
+from spanhouse.base.errors import Malformed
 from spanhouse.tracing.plan.predicates import Compare, Intrinsic, Predicate
 from spanhouse.tracing.plan.scope import Scope, TimeRange
 from spanhouse.tracing.search import find
@@ -81,14 +81,15 @@ def traces(request: HttpRequest) -> HttpResponse:
         limit=parameters.search_limit(asked, LIMIT_DEFAULT),
         spans_per_trace=1,
     )
-    ids = [found.summary.trace_id for found in answer.traces]
-    return _envelope([_trace(scope, trace_id) for trace_id in ids])
+    found = find.traces(scope, [found.summary.trace_id for found in answer.traces])
+    return _envelope([to_jaeger(trace.spans, truncated=trace.truncated) for trace in found.values()])
 
 
 @answers
 def trace(request: HttpRequest, trace_id: str) -> HttpResponse:
     scope = query_scope(request)
-    return _envelope([_trace(scope, find.parse_trace_id(trace_id))])
+    found = find.trace(scope, find.parse_trace_id(trace_id))
+    return _envelope([to_jaeger(found.spans, truncated=found.truncated)])
 
 
 @answers
@@ -100,21 +101,15 @@ def dependencies(request: HttpRequest) -> HttpResponse:
     return _envelope([{"parent": edge.parent, "child": edge.child, "callCount": edge.calls} for edge in edges])
 
 
-def _trace(scope: Scope, trace_id: bytes) -> dict[str, Any]:
-    found = find.trace(scope, trace_id)
-    return to_jaeger(found.spans, truncated=found.truncated)
-
-
 def _traces_named(scope: Scope, named: Sequence[str]) -> HttpResponse:
     """Those that exist, and an error for each that does not."""
     if len(named) > TRACE_IDS_MAX:
         raise Malformed(f"at most {TRACE_IDS_MAX} traces are asked for at once")
-    data, errors = [], []
-    for trace_id in dict.fromkeys(find.parse_trace_id(text) for text in named):
-        try:
-            data.append(_trace(scope, trace_id))
-        except NotFound as missing:
-            errors.append({"code": 404, "msg": str(missing), "traceID": trace_id.hex()})
+    ids = [find.parse_trace_id(text) for text in named]
+    found = find.traces(scope, ids)
+    data = [to_jaeger(trace.spans, truncated=trace.truncated) for trace in found.values()]
+    missing = [trace_id.hex() for trace_id in dict.fromkeys(ids) if trace_id not in found]
+    errors = [{"code": 404, "msg": f"no trace {trace_id}", "traceID": trace_id} for trace_id in missing]
     return _envelope(data, errors, status=200 if data else 404)
 
 

@@ -136,6 +136,12 @@ def trace(scope: Scope, trace_id: bytes, span_limit: int = limits.TRACE_SPANS_MA
     return found
 
 
+def traces(scope: Scope, trace_ids: Sequence[bytes]) -> dict[bytes, StoredTrace]:
+    """Those of these traces that this scope may see, in the order asked for."""
+    found = reader().traces(scope, trace_ids, limits.TRACE_SPANS_MAX)
+    return {trace_id: found[trace_id] for trace_id in dict.fromkeys(trace_ids) if trace_id in found}
+
+
 def parse_trace_id(text: str) -> bytes:
     """16 bytes of 1 to 32 hex digits in either case, leading zeros left off or not. Malformed otherwise.
 

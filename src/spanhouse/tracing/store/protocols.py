@@ -50,6 +50,10 @@ class Writer(Protocol):
 class Reader(Protocol):
     def trace(self, scope: Scope, trace_id: bytes, span_limit: int) -> StoredTrace: ...
 
+    def traces(self, scope: Scope, trace_ids: Sequence[bytes], span_limit: int) -> Mapping[bytes, StoredTrace]:
+        """Those of these traces that exist, each of at most `span_limit` spans."""
+        ...
+
     def search(self, request: TraceSearch) -> SearchAnswer: ...
 
     def services(self, scope: Scope, time_range: TimeRange) -> Sequence[RedRow]:

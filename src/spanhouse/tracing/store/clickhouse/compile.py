@@ -17,17 +17,29 @@ SELECTED_COLUMNS: Final = (*SPAN_COLUMNS[16:21], *SPAN_COLUMNS[21:26])
 """Attributes of a matched span and of its resource, fetched only when some are asked for."""
 
 
-def spans_of_trace(scope: Scope, trace_id: bytes, limit: int) -> Statement:
+def spans_of_traces(scope: Scope, trace_ids: Sequence[bytes], limit: int) -> Statement:
+    """At most `limit` spans of each, by start."""
     build = Build(scope)
-    source = build.source("spans", f"trace_id = {_trace_id(build, trace_id)}")
-    return build.done(f"SELECT {', '.join(SPAN_COLUMNS)} FROM {source} ORDER BY start_time, span_id LIMIT {int(limit)}")
+    source = build.source("spans", _of_traces(build, trace_ids))
+    return build.done(_by_start(f"SELECT {', '.join(SPAN_COLUMNS)} FROM {source}", trace_ids, limit))
 
 
-def stubs_of_trace(scope: Scope, trace_id: bytes, limit: int) -> Statement:
+def stubs_of_traces(scope: Scope, trace_ids: Sequence[bytes], limit: int) -> Statement:
     """The places of the spans whose services `scope` does not include."""
     build = Build(scope)
-    source = build.source("spans", f"trace_id = {_trace_id(build, trace_id)}", hidden=True)
-    return build.done(f"SELECT {', '.join(STUB_COLUMNS)} FROM {source} ORDER BY start_time, span_id LIMIT {int(limit)}")
+    source = build.source("spans", _of_traces(build, trace_ids), hidden=True)
+    return build.done(_by_start(f"SELECT {', '.join(STUB_COLUMNS)} FROM {source}", trace_ids, limit))
+
+
+def _by_start(selected: str, trace_ids: Sequence[bytes], limit: int) -> str:
+    each = "" if len(trace_ids) == 1 else " BY trace_id"
+    return f"{selected} ORDER BY start_time, span_id LIMIT {int(limit)}{each}"
+
+
+def _of_traces(build: Build, trace_ids: Sequence[bytes]) -> str:
+    if len(trace_ids) > 1:
+        return f"trace_id IN {_trace_ids(build, trace_ids)}"
+    return f"trace_id = toFixedString(unhex({build.parameter(trace_ids[0].hex(), 'String')}), 16)"
 
 
 def where_of(request: TraceSearch) -> Predicate:
@@ -133,10 +145,6 @@ def _covering(time_range: TimeRange, found: Sequence[TraceSummary]) -> TimeRange
     """The part of the range in which these traces' spans start."""
     start = max(time_range.start, min(summary.start for summary in found))
     return TimeRange(start, max(start, min(time_range.end, max(summary.end for summary in found))))
-
-
-def _trace_id(build: Build, trace_id: bytes) -> str:
-    return f"toFixedString(unhex({build.parameter(trace_id.hex(), 'String')}), 16)"
 
 
 def _trace_ids(build: Build, trace_ids: Sequence[bytes]) -> str:

@@ -23,6 +23,7 @@ from spanhouse.tracing.plan.requests import (
     UsageRow,
 )
 from spanhouse.tracing.plan.scope import Scope, TimeRange
+from spanhouse.tracing.spans.model import Span
 from spanhouse.tracing.store.clickhouse import aggregates, compile, guard
 from spanhouse.tracing.store.clickhouse.engine import Engine, EngineError
 from spanhouse.tracing.store.clickhouse.newest import newest
@@ -40,12 +41,20 @@ class ClickHouseReader:
         self._engine = engine
 
     def trace(self, scope: Scope, trace_id: bytes, span_limit: int) -> StoredTrace:
+        return self.traces(scope, [trace_id], span_limit).get(trace_id, StoredTrace(()))
+
+    def traces(self, scope: Scope, trace_ids: Sequence[bytes], span_limit: int) -> Mapping[bytes, StoredTrace]:
+        if not trace_ids:
+            return {}
         asking = _Asking(self._engine, scope)
-        spans = SpanRows().spans(asking.rows(compile.spans_of_trace(scope, trace_id, span_limit + 1)))
-        if scope.services is not None and spans:
-            spans += [stub(row) for row in asking.rows(compile.stubs_of_trace(scope, trace_id, span_limit + 1))]
-            spans.sort(key=lambda span: (span.start_time, span.span_id))
-        return StoredTrace(tuple(spans[:span_limit]), truncated=len(spans) > span_limit)
+        by_trace: dict[bytes, list[Span]] = {}
+        for span in SpanRows().spans(asking.rows(compile.spans_of_traces(scope, trace_ids, span_limit + 1))):
+            by_trace.setdefault(span.trace_id, []).append(span)
+        if scope.services is not None and by_trace:
+            for row in asking.rows(compile.stubs_of_traces(scope, list(by_trace), span_limit + 1)):
+                span = stub(row)
+                by_trace[span.trace_id].append(span)
+        return {trace_id: _stored(spans, span_limit) for trace_id, spans in by_trace.items()}
 
     def search(self, request: TraceSearch) -> SearchAnswer:
         asking = _Asking(self._engine, request.scope)
@@ -147,6 +156,11 @@ class _Asking:
             counts[trace_id] = row[6]
             spans[trace_id].append(_matched_span(row, request.select))
         return {trace_id: (counts[trace_id], tuple(spans[trace_id])) for trace_id in trace_ids}
+
+
+def _stored(spans: list[Span], limit: int) -> StoredTrace:
+    spans.sort(key=lambda span: (span.start_time, span.span_id))
+    return StoredTrace(tuple(spans[:limit]), truncated=len(spans) > limit)
 
 
 def _summary(row: Sequence[Any]) -> TraceSummary:
