@@ -6,22 +6,23 @@ import json
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
+from rich.table import Table
 
 from spanhouse.base import limits
 from spanhouse.base.clock import NANOS_PER_SECOND, to_datetime
 from spanhouse.base.errors import ConfigurationError, Forbidden, Malformed, Refused, Unauthenticated, Unavailable
 from spanhouse.cli.environment import parse_duration
-from spanhouse.cli.output import errors_in_one_line, print_json, print_table
+from spanhouse.cli.output import errors_in_one_line, out, print_json
 from spanhouse.runtime import settings
 
 TOKEN_VARIABLE = "SPANHOUSE_TOKEN"  # noqa: S105 (the name of a variable)
 ANSWER_SECONDS_MAX = limits.QUERY_SECONDS_MAX + 10
-_COLUMNS = ("trace", "started (UTC)", "duration", "spans", "errors", "matched", "root")
 
 
 def query(
@@ -58,7 +59,10 @@ def query(
     if as_json:
         print_json(answer["traces"])
         return
-    print_table(_COLUMNS, [_row(trace) for trace in answer["traces"]], f"No trace matches in the last {since}.")
+    if not answer["traces"]:
+        out.print(f"No trace matches in the last {since}.")
+        return
+    out.print(_table(answer["traces"]))
 
 
 def _ask(base: str, asked: dict[str, str], token: str) -> Any:
@@ -97,19 +101,26 @@ def _refusal(error: urllib.error.HTTPError) -> Refused | Unavailable:
     return Refused(text)
 
 
-def _row(trace: dict[str, Any]) -> tuple[object, ...]:
-    stats = trace["serviceStats"].values()
-    started = to_datetime(int(trace["startTimeUnixNano"]))
-    errors = sum(each.get("errorCount", 0) for each in stats)
-    return (
-        trace["traceID"],
-        started.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3],
-        _duration(trace["durationMs"]),
-        sum(each["spanCount"] for each in stats),
-        errors or "",
-        trace["spanSets"][0]["matched"],
-        escape(f"{trace['rootServiceName']}: {trace['rootTraceName']}"),
-    )
+def _table(traces: Sequence[dict[str, Any]]) -> Table:
+    """One line each; where the terminal is narrow the root's name gives way, never the id."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("trace", no_wrap=True, min_width=32)
+    table.add_column("UTC", no_wrap=True)
+    for column in ("duration", "spans", "errors"):
+        table.add_column(column, no_wrap=True, justify="right")
+    table.add_column("root", no_wrap=True, overflow="ellipsis")
+    for trace in traces:
+        stats = trace["serviceStats"].values()
+        errors = sum(each.get("errorCount", 0) for each in stats)
+        table.add_row(
+            trace["traceID"],
+            to_datetime(int(trace["startTimeUnixNano"])).strftime("%m-%d %H:%M:%S"),
+            _duration(trace["durationMs"]),
+            str(sum(each["spanCount"] for each in stats)),
+            str(errors or ""),
+            escape(f"{trace['rootServiceName']}: {trace['rootTraceName']}"),
+        )
+    return table
 
 
 def _duration(milliseconds: int) -> str:
