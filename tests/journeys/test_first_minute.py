@@ -1,5 +1,6 @@
 """`spanhouse serve` on an empty directory, and what it takes to stay up: with real processes."""
 
+import json
 import os
 import secrets
 import signal
@@ -35,7 +36,9 @@ def ask(server: RunningServer, **headers: str) -> httpx.Response:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    with RunningServer(tmp_path_factory.mktemp("first") / "data") as running:
+    data = tmp_path_factory.mktemp("first") / "data"
+    data.mkdir(mode=0o755)
+    with RunningServer(data) as running:
         yield running
 
 
@@ -127,8 +130,8 @@ def test_health_and_own_metrics(server: RunningServer) -> None:
     assert "process_cpu_seconds_total" in httpx.get(f"{server.console}/metrics").text
 
 
-def test_secrets_are_readable_by_their_owner_only(server: RunningServer) -> None:
-    for name in (".", "secret-key", "grants/snapshot.json"):
+def test_secrets_are_readable_by_their_owner_only_also_in_an_open_directory(server: RunningServer) -> None:
+    for name in ("secret-key", "grants/snapshot.json", "accounts.sqlite3"):
         assert stat.S_IMODE((server.data / name).stat().st_mode) & 0o077 == 0, name
 
 
@@ -160,6 +163,23 @@ def test_intake_outlives_the_console_and_the_console_comes_back(server: RunningS
 
     wait_until(back, 20)
     assert set(answers) == {200}
+
+
+def test_intake_starts_though_the_store_cannot_be_opened(tmp_path: Path) -> None:
+    with RunningServer(tmp_path / "data"):
+        pass
+    server = RunningServer(tmp_path / "data", store="clickhouse://127.0.0.1:1/spanhouse")
+
+    server.launch()
+
+    try:
+        wait_until(lambda: _accepts(server), 20)
+        (store,) = [
+            row for row in json.loads(server.cli("check", "--json", check=False).stdout) if "store" in row["what"]
+        ]
+        assert store["state"] == "bad"
+    finally:
+        assert server.stop() == 0
 
 
 def test_ingest_comes_back(server: RunningServer) -> None:

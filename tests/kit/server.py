@@ -50,6 +50,12 @@ class RunningServer:
     # ── life ──
 
     def start(self) -> Self:
+        self.launch()
+        self.facts = json.loads(self._first_line())
+        return self
+
+    def launch(self) -> None:
+        """Start without waiting until it is ready."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "spanhouse", "serve", "--json"],
@@ -58,8 +64,6 @@ class RunningServer:
                 stderr=log,
                 cwd=self.data.parent,
             )
-        self.facts = json.loads(self._first_line())
-        return self
 
     def environment(self) -> dict[str, str]:
         """What a `spanhouse` command needs to meet this server."""

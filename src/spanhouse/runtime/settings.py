@@ -166,7 +166,11 @@ class Settings(BaseSettings):
         return TrialClock(self.trial_clock_path) if self.trial_clock_path.exists() else SystemClock()
 
     def prepare_data_directory(self) -> None:
-        """Create what every process expects to find; raises ConfigurationError when it cannot."""
+        """Create what every process expects to find; raises ConfigurationError when it cannot.
+
+        From then on what this process writes is its user's alone, also in a directory that others may enter.
+        """
+        os.umask(0o077)
         try:
             for directory in (self.data, self.journal_path, self.grants_path.parent):
                 directory.mkdir(mode=0o700, parents=True, exist_ok=True)
