@@ -13,7 +13,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from tests.kit.server import RunningServer, wait_until
 
-FRESH_SECONDS_MAX = 10.0  # for a busy machine; how fresh it is by rule is measured elsewhere
+FRESH_SECONDS_MAX = 30.0  # for a busy machine; how fresh it is by rule is measured elsewhere
 _PYTHON_KINDS = {"INTERNAL": 1, "SERVER": 2, "CLIENT": 3, "PRODUCER": 4, "CONSUMER": 5}
 
 
