@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
@@ -98,8 +98,8 @@ class SpanRows:
     """Turns rows of `SPAN_COLUMNS` into spans. Equal resources and scopes become one object."""
 
     def __init__(self) -> None:
-        self._resources: dict[object, Resource] = {}
-        self._scopes: dict[object, Scope] = {}
+        self._resources: dict[str, Resource] = {}
+        self._scopes: dict[str, Scope] = {}
 
     def spans(self, rows: Iterable[Sequence[Any]]) -> list[Span]:
         return [self.span(row) for row in rows]
@@ -131,7 +131,7 @@ class SpanRows:
         )
 
     def _resource(self, row: Sequence[Any]) -> Resource:
-        key = _key(row)
+        key = repr(row)
         found = self._resources.get(key)
         if found is None:
             entities = tuple(bytes.fromhex(entity) for entity in row[7])
@@ -139,7 +139,7 @@ class SpanRows:
         return found
 
     def _scope(self, row: Sequence[Any]) -> Scope:
-        key = _key(row)
+        key = repr(row)
         found = self._scopes.get(key)
         if found is None:
             found = self._scopes[key] = Scope(row[0], row[1], attributes_of(row[2:7]), row[7], row[8])
@@ -162,14 +162,10 @@ def stub(row: Sequence[Any]) -> Span:
 
 
 def attributes_of(typed: Sequence[Any]) -> Attributes:
-    """One mapping from the five typed maps. A key sent twice keeps the value of the first map that has it."""
-    merged: dict[str, AttributeValue] = {}
-    for values in typed[:4]:
-        for key, value in _items(values):
-            merged.setdefault(key, value)
-    for key, encoded in _items(typed[4]):
-        merged.setdefault(key, decode_other(encoded))
-    return merged
+    """One mapping from the five typed maps. A key in several keeps the value of the first map that has it."""
+    strings, ints, floats, bools, others = typed
+    decoded = {key: decode_other(encoded) for key, encoded in others.items()} if others else {}
+    return {**decoded, **bools, **floats, **ints, **strings}
 
 
 @lru_cache(maxsize=4096)
@@ -226,16 +222,4 @@ def _links(row: Sequence[Any]) -> tuple[Link, ...]:
         for trace_id, span_id, state, flag, values, lost in zip(
             trace_ids, span_ids, states, flags, zip(*typed, strict=True), dropped, strict=True
         )
-    )
-
-
-def _items(values: Any) -> Iterable[tuple[str, Any]]:
-    """A map comes as a dict or as pairs, by the format it was read in."""
-    return values.items() if isinstance(values, Mapping) else values
-
-
-def _key(row: Sequence[Any]) -> object:
-    return tuple(
-        tuple(_items(cell)) if isinstance(cell, Mapping) else tuple(cell) if isinstance(cell, list) else cell
-        for cell in row
     )
