@@ -42,6 +42,8 @@ def test_a_link_to_a_search_shows_the_same_form_and_results(console: Console) ->
     page = console.open("/explore?service=payment&status=error&min=1ms&order=slowest&limit=20&tags=retry%3Dfalse")
 
     assert page.input_value("[name=service]") == "payment"
+    assert page.input_value("[name=order]") == "slowest"
+    assert page.input_value("[name=limit]") == "20"
     assert page.input_value("[name=tags]") == "retry=false"
     assert durations(console) == sorted(durations(console), reverse=True)
     assert len(durations(console)) > 0

@@ -190,6 +190,32 @@ def test_the_rail_folds_on_a_narrow_screen(console: Console) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+def test_refreshing_changes_the_page_in_place(console: Console) -> None:
+    page = console.open("/services")
+    page.evaluate("window.same = true")
+    console.reader.spans = [replace(span, service="newcomer") for span in console.reader.spans]
+
+    page.click("[data-refresh]")
+    page.wait_for_selector("tbody :text-is('newcomer')")
+
+    assert page.evaluate("window.same")
+    assert page.locator("tbody tr").count() == 1
+    assert page.inner_text("tbody time, .title [data-range-start]").endswith("+08:00")
+
+
+def test_a_refresh_that_fails_keeps_what_was_there(console: Console) -> None:
+    console.expected = ("503",)
+    page = console.open("/services")
+    rows = page.locator("tbody tr").count()
+    page.route("**/services", lambda route: route.fulfill(status=503))
+
+    with page.expect_response("**/services"):
+        page.keyboard.press("r")
+
+    assert "could not be refreshed" in page.inner_text("[data-failed]")
+    assert page.locator("tbody tr").count() == rows
+
+
 def test_logging_out_ends_the_visit(console: Console) -> None:
     page = console.open("/")
 

@@ -92,8 +92,10 @@ def test_a_flat_trace_of_100_000_spans_stays_quick(console: Console) -> None:
 def _timed(console: Console, key: str) -> float:
     """ms from a key until the frame after it is drawn."""
     console.page.evaluate(
-        "() => { window.drawn = new Promise(done => addEventListener('keydown', () => { const t = performance.now();"
-        " requestAnimationFrame(() => setTimeout(() => done(performance.now() - t))); }, {once: true, capture: true})) }"
+        """() => { window.drawn = new Promise(done => addEventListener('keydown', () => {
+            const start = performance.now();
+            requestAnimationFrame(() => setTimeout(() => done(performance.now() - start)));
+        }, {once: true, capture: true})) }"""
     )
     console.page.keyboard.press(key)
     return float(console.page.evaluate("window.drawn"))

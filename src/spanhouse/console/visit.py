@@ -43,7 +43,7 @@ View = Callable[Concatenate[Visit, P], HttpResponse]
 
 
 def clock() -> Clock:
-    return settings.CLOCK  # type: ignore[no-any-return]
+    return settings.CLOCK
 
 
 def visited(view: View[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:

@@ -21,6 +21,7 @@ def preset(name: str) -> str:
 
 def frame() -> dict[str, str]:
     return {
+        "updateFailed": _("The page could not be refreshed; what you see is older."),
         "badTraceId": _("A Trace ID has up to 32 hexadecimal characters."),
         "badTime": _("Please enter a time such as 2026-11-24 14:03:07."),
         "endBeforeStart": _("The end time must be later than the start time."),

@@ -12,7 +12,7 @@ from spanhouse.base.errors import InvalidQuery, Malformed
 from spanhouse.console import words
 from spanhouse.console.search_form import LIMITS, STATUSES, SearchForm, problem_of, run
 from spanhouse.console.visit import Visit, visited
-from spanhouse.tracing.plan.requests import FoundTrace, Order
+from spanhouse.tracing.plan.requests import FoundTrace
 from spanhouse.tracing.search.registry import reader
 
 _OPERATIONS_OFFERED = 1000
@@ -37,7 +37,6 @@ def explore(visit: Visit) -> HttpResponse:
             "services": services,
             "operations": operations_of(visit, form.service) if form.service else [],
             "statuses": [(name, words.status_named(name)) for name in STATUSES],
-            "orders": Order,
             "limits": LIMITS if form.limit in LIMITS else sorted((*LIMITS, form.limit)),
             "explore_words": words.explore(),
         },

@@ -44,7 +44,7 @@ def trace(visit: Visit, trace_id: str) -> HttpResponse:
         return visit.page("console/trace_not_found.html", {"trace_id": wanted.hex()}, status=404)
     context = _head(read, wanted.hex())
     if visit.request.GET.get("view") == "list":
-        return visit.page("console/trace_list.html", {**context, "page": _list_page(visit, read)})
+        return visit.page("console/trace_list.html", {**context, **_list_page(visit, read)})
     return visit.page("console/trace.html", context)
 
 
@@ -104,12 +104,12 @@ def _notices(read: ReadTrace) -> list[str]:
     return [text for text in said if text]
 
 
-def _list_page(visit: Visit, read: ReadTrace) -> Any:
+def _list_page(visit: Visit, read: ReadTrace) -> dict[str, Any]:
+    """One page of the span list: `rows`, and the `page` they are of."""
     tree = read.tree
     start = scale_of(tree.spans).start
-    pages = Paginator(range(len(tree.spans)), _LIST_PAGE_ROWS)
-    page = pages.get_page(visit.request.GET.get("page"))
-    page.object_list = [  # type: ignore[assignment]
+    page = Paginator(range(len(tree.spans)), _LIST_PAGE_ROWS).get_page(visit.request.GET.get("page"))
+    rows = [
         {
             "span": tree.spans[row],
             "level": tree.depths[row] + 1,
@@ -119,4 +119,4 @@ def _list_page(visit: Visit, read: ReadTrace) -> Any:
         }
         for row in page.object_list
     ]
-    return page
+    return {"page": page, "rows": rows}

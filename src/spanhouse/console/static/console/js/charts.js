@@ -31,7 +31,7 @@ export function mount(root) {
     ];
   };
   draw();
-  onTheme(draw);
+  onTheme(root, draw);
   new ResizeObserver(() => charts.forEach((chart) => {
     const width = chart.root.parentElement.clientWidth;
     if (Math.abs(width - chart.width) > 1) chart.setSize({ width, height: HIGH });

@@ -16,7 +16,7 @@ export class Minimap {
     this.picture = document.createElement("canvas");
     this.draw = oncePerFrame(() => this.drawNow());
     new ResizeObserver(() => this.repaint()).observe(canvas.parentElement);
-    onTheme(() => this.repaint());
+    onTheme(canvas, () => this.repaint());
     canvas.addEventListener("pointerdown", (event) => this.press(event));
     canvas.addEventListener("dblclick", () => onBrush(0, this.length));
     this.repaint();

@@ -33,8 +33,15 @@ export function palette() {
   return colours;
 }
 
-/** Calls `redraw` when the theme changes, by choice or by the system. */
-export function onTheme(redraw) {
-  new MutationObserver(redraw).observe(document.documentElement, { attributeFilter: ["data-theme"] });
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+/** Calls `redraw` when the theme changes, by choice or by the system, for as long as `element` is on the page. */
+export function onTheme(element, redraw) {
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  const changed = () => {
+    if (element.isConnected) return redraw();
+    observer.disconnect();
+    system.removeEventListener("change", changed);
+  };
+  const observer = new MutationObserver(changed);
+  observer.observe(document.documentElement, { attributeFilter: ["data-theme"] });
+  system.addEventListener("change", changed);
 }

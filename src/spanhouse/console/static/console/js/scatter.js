@@ -25,7 +25,7 @@ class Scatter {
     this.drag = null;
     this.draw = oncePerFrame(() => this.drawNow());
     new ResizeObserver(() => this.draw()).observe(root);
-    onTheme(() => {
+    onTheme(root, () => {
       this.colours = palette();
       this.draw();
     });
@@ -158,8 +158,11 @@ function durationScale(points) {
     return { share: (ns) => ns / top, marks: range(0, top, step) };
   }
   const [bottom, top] = [Math.log10(low) - 0.08, Math.log10(high) + 0.08];
+  const between = top - bottom < 2 ? [1, 2, 5] : [1];
   const marks = [];
-  for (let power = Math.ceil(bottom); power <= top; power++) marks.push(10 ** power);
+  for (let power = Math.floor(bottom); power <= top; power++) {
+    for (const factor of between) if (Math.log10(factor) + power >= bottom && Math.log10(factor) + power <= top) marks.push(factor * 10 ** power);
+  }
   return { share: (ns) => (Math.log10(Math.max(1, ns)) - bottom) / (top - bottom), marks };
 }
 

@@ -43,7 +43,7 @@ export class Waterfall {
     canvas.addEventListener("pointerdown", (event) => this.press(event));
     canvas.addEventListener("pointerup", (event) => this.release(event));
     canvas.addEventListener("dblclick", (event) => this.zoomToRow(this.at(event).row));
-    onTheme(() => {
+    onTheme(canvas, () => {
       this.colours = palette();
       this.draw();
     });
