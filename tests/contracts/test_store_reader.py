@@ -20,12 +20,13 @@ from spanhouse.tracing.plan.predicates import (
     Intrinsic,
     Matches,
     Not,
+    Operator,
     Or,
     Predicate,
 )
 from spanhouse.tracing.plan.requests import Order, TraceSearch
 from spanhouse.tracing.plan.scope import Scope, TimeRange
-from spanhouse.tracing.spans.model import Event, Link, Resource, Span
+from spanhouse.tracing.spans.model import AttributeValue, Event, Link, Resource, Span
 from spanhouse.tracing.spans.model import Scope as SpanScope
 from spanhouse.tracing.traceql import to_predicate
 from tests.kit import reference
@@ -54,7 +55,7 @@ def as_stored(span: Span) -> Span:
 
 
 def test_every_field_of_a_span_comes_back(store: Store) -> None:
-    value = {
+    value: dict[str, AttributeValue] = {
         "s": "x",
         "i": 2**63 - 1,
         "f": 0.1,
@@ -222,24 +223,24 @@ FIELDS = st.one_of(
 NUMBER_FIELDS = {Intrinsic.DURATION, Intrinsic.TRACE_DURATION, Intrinsic.EVENT_TIME_SINCE_START, Intrinsic.START}
 TEXT_VALUES = TEXTS | st.sampled_from(["web", "cart", "GET /a", "lib", "exception", "1", "0002", f"{3:032x}"])
 
+EQUALITY = st.sampled_from(tuple[Operator, ...](("=", "!=")))
+ORDERED = st.sampled_from(tuple[Operator, ...](("=", "!=", ">", ">=", "<", "<=")))
+REGULAR = st.sampled_from(tuple[Operator, ...](("=~", "!~")))
+
 
 def _compare(draw: st.DrawFn, field: Field) -> Predicate:
-    equality = st.sampled_from(["=", "!="])
-    ordered = st.sampled_from(["=", "!=", ">", ">=", "<", "<="])
     if field in (Intrinsic.KIND, Intrinsic.STATUS):
-        return Compare(field, draw(equality), draw(st.integers(0, 3)))
+        return Compare(field, draw(EQUALITY), draw(st.integers(0, 3)))
     if field in NUMBER_FIELDS:
-        return Compare(field, draw(ordered), draw(st.sampled_from([0, 1, 5 * MS, BASE, 1.5, 100 * MS])))
+        return Compare(field, draw(ORDERED), draw(st.sampled_from([0, 1, 5 * MS, BASE, 1.5, 100 * MS])))
     texts = isinstance(field, Intrinsic) or draw(st.booleans())
     if texts and draw(st.booleans()):
-        return Compare(
-            field, draw(st.sampled_from(["=~", "!~"])), draw(st.sampled_from(["ba.", ".*prod", "GET.*", ""]))
-        )
+        return Compare(field, draw(REGULAR), draw(st.sampled_from(["ba.", ".*prod", "GET.*", ""])))
     if texts:
-        return Compare(field, draw(ordered), draw(TEXT_VALUES))
+        return Compare(field, draw(ORDERED), draw(TEXT_VALUES))
     if draw(st.booleans()):
-        return Compare(field, draw(equality), draw(st.booleans()))
-    return Compare(field, draw(ordered), draw(st.sampled_from([0, 1, 3, -5, 0.5, 200, 2**63 - 1])))
+        return Compare(field, draw(EQUALITY), draw(st.booleans()))
+    return Compare(field, draw(ORDERED), draw(st.sampled_from([0, 1, 3, -5, 0.5, 200, 2**63 - 1])))
 
 
 @st.composite

@@ -116,7 +116,7 @@ def _root_or_not(left: Intrinsic, operator: plan.Operator, right: Constant) -> p
         )
         if of_least == of_greatest != of_root and value < 1:
             return _ROOT if of_root else plan.Not(_ROOT)
-    raise _not_yet(left, f"{left.name} is supported only to tell roots from others, as in nestedSetParent < 0")
+    raise _not_yet(left, f"{left.name} is not supported yet but to tell roots from others, as in nestedSetParent < 0")
 
 
 def _field(expression: Attribute | Intrinsic) -> plan.Field:
