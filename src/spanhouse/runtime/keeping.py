@@ -76,7 +76,8 @@ def every(seconds: int, clock: Clock, stop: threading.Event, job: Callable[[], N
             try:
                 job()
             except Exception:
-                _log.exception("a job of the keeper failed, trying again at its next turn", job=threading.current_thread().name)
+                part = threading.current_thread().name
+                _log.exception("a job of the keeper failed, trying again at its next turn", part=part)
             due = clock.now_ns() + seconds * NANOS_PER_SECOND
         stop.wait(LOOK_SECONDS)
 
