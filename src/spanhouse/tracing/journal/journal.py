@@ -16,7 +16,7 @@ from spanhouse.base import limits
 from spanhouse.base.clock import Clock
 from spanhouse.base.errors import StorageFull, Unavailable
 from spanhouse.tracing.journal.envelope import Envelope, encode
-from spanhouse.tracing.journal.segments import close_segment, create_segment, journal_bytes, recover_abandoned
+from spanhouse.tracing.journal.segments import close_segment, create_segment, recover_abandoned, usage
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +57,7 @@ class Journal:
     _pending: list[_Waiting] = field(default_factory=list)
     _pending_bytes: int = 0
     _used_bytes: int = 0
+    _waiting_segments: int = 0
     _sequence: int = 0
     _segment: _Segment | None = None
     _stopping: bool = False
@@ -79,7 +80,7 @@ class Journal:
         directory.mkdir(parents=True, exist_ok=True)
         recover_abandoned(directory)
         journal = cls(directory, clock, writer, bytes_max, segment_bytes_max, segment_age_ms_max / 1000)
-        journal._used_bytes = journal_bytes(directory)
+        journal._look_at_directory()
         journal._loop = asyncio.get_running_loop()
         journal._thread = threading.Thread(target=journal._write_until_closed, name="journal", daemon=True)
         journal._thread.start()
@@ -121,7 +122,7 @@ class Journal:
             if group:
                 self._commit(group)
             self._rotate(now_closing=last and not self._pending)
-            self._used_bytes = journal_bytes(self.directory)
+            self._look_at_directory()
             if last and not self._pending:
                 return
 
@@ -152,11 +153,11 @@ class Journal:
         segment = self._segment
         if segment is None:
             return
-        old = time.monotonic() - segment.opened_at >= self.segment_age_seconds_max
+        # While the loader has segments to take, this one grows instead: few large loads cost less than many small ones.
+        old = time.monotonic() - segment.opened_at >= self.segment_age_seconds_max and not self._waiting_segments
         if old or now_closing or segment.durable_bytes >= self.segment_bytes_max:
             self._segment = None
-            close_segment(segment.path)
-            os.close(segment.fd)
+            _hand_over(segment)
 
     def _abandon_segment(self) -> None:
         """After a failed write or sync nothing past the last good sync can be trusted, nor can this file be synced
@@ -166,11 +167,16 @@ class Journal:
             return
         try:
             os.ftruncate(segment.fd, segment.durable_bytes)
-            close_segment(segment.path)
         except OSError as error:
-            log.error("journal segment left for recovery", path=str(segment.path), error=str(error))
-        finally:
-            os.close(segment.fd)
+            log.error("journal segment not cut off", path=str(segment.path), error=str(error))
+        _hand_over(segment)
+
+    def _look_at_directory(self) -> None:
+        try:
+            found = usage(self.directory)
+            self._used_bytes, self._waiting_segments = found.bytes, found.closed
+        except OSError as error:
+            log.error("journal directory unreadable", path=str(self.directory), error=str(error))
 
     def _check_free_space(self) -> None:
         free = os.statvfs(self.directory)
@@ -180,6 +186,16 @@ class Journal:
     def _answer(self, group: Sequence[_Waiting], error: Exception | None) -> None:
         assert self._loop is not None
         self._loop.call_soon_threadsafe(_settle, group, error)
+
+
+def _hand_over(segment: _Segment) -> None:
+    """Give a synced segment to the loader. If that fails it is left without its lock, for recovery to do the same."""
+    try:
+        close_segment(segment.path)
+    except OSError as error:
+        log.error("journal segment left for recovery", path=str(segment.path), error=str(error))
+    finally:
+        os.close(segment.fd)
 
 
 def _settle(group: Sequence[_Waiting], error: Exception | None) -> None:

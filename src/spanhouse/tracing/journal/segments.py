@@ -10,9 +10,11 @@ first cuts off the write that the death interrupted and closes it.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import mmap
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from spanhouse.base.files import sync_directory
@@ -28,27 +30,39 @@ def closed_segments(directory: Path) -> list[Path]:
     return sorted(path for path in directory.iterdir() if path.suffix == CLOSED_SUFFIX)
 
 
-def journal_bytes(directory: Path) -> int:
-    """Bytes on disk that are not loaded yet."""
-    total = 0
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What is not loaded yet: bytes on disk, and how many closed segments wait for the loader."""
+
+    bytes: int
+    closed: int
+
+
+def usage(directory: Path) -> Usage:
+    size = closed = 0
     with os.scandir(directory) as entries:
         for entry in entries:
             if entry.name.endswith((CLOSED_SUFFIX, OPEN_SUFFIX)):
                 try:
-                    total += entry.stat().st_size
+                    size += entry.stat().st_size
                 except FileNotFoundError:
                     continue  # loaded and removed since it was listed
-    return total
+                closed += entry.name.endswith(CLOSED_SUFFIX)
+    return Usage(size, closed)
 
 
 def create_segment(directory: Path, name: str) -> tuple[int, Path]:
     """(file descriptor, path) of a new open segment: locked before anyone can see it as open, its name durable."""
     making = directory / (name + NEW_SUFFIX)
-    fd = os.open(making, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    fcntl.flock(fd, fcntl.LOCK_EX)
     path = directory / (name + OPEN_SUFFIX)
-    os.rename(making, path)
-    sync_directory(directory)
+    fd = os.open(making, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        os.rename(making, path)
+        sync_directory(directory)
+    except BaseException:
+        os.close(fd)  # what is left of it is empty and unlocked: recovery removes it
+        raise
     return fd, path
 
 
@@ -67,6 +81,15 @@ def recover_abandoned(directory: Path) -> list[Path]:
         if path.suffix == OPEN_SUFFIX and (closed := _recover(path)) is not None:
             recovered.append(closed)
     return recovered
+
+
+def remove_unfinished(directory: Path) -> None:
+    """Remove the `.new` files of writers that died while making one; a living writer's file is locked within moments,
+    and one that loses it all the same fails to rename it and says so."""
+    for path in directory.glob(f"*{NEW_SUFFIX}"):
+        with contextlib.suppress(FileNotFoundError, BlockingIOError), path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
 
 
 def _recover(path: Path) -> Path | None:
