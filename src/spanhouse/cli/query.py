@@ -11,6 +11,7 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -22,6 +23,7 @@ from spanhouse.cli.output import errors_in_one_line, out, print_json
 from spanhouse.runtime import settings
 
 TOKEN_VARIABLE = "SPANHOUSE_TOKEN"  # noqa: S105 (the name of a variable)
+PIPED_WIDTH = 200
 ANSWER_SECONDS_MAX = limits.QUERY_SECONDS_MAX + 10
 
 
@@ -62,7 +64,8 @@ def query(
     if not answer["traces"]:
         out.print(f"No trace matches in the last {since}.")
         return
-    out.print(_table(answer["traces"]))
+    wide = out if out.is_terminal else Console(width=PIPED_WIDTH, highlight=False)
+    wide.print(_table(answer["traces"]))
 
 
 def _ask(base: str, asked: dict[str, str], token: str) -> Any:
@@ -102,13 +105,13 @@ def _refusal(error: urllib.error.HTTPError) -> Refused | Unavailable:
 
 
 def _table(traces: Sequence[dict[str, Any]]) -> Table:
-    """One line each; where the terminal is narrow the root's name gives way, never the id."""
+    """Where the terminal is narrow the name of the root folds, never the id."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("trace", no_wrap=True, min_width=32)
-    table.add_column("UTC", no_wrap=True)
+    table.add_column("UTC", no_wrap=True, min_width=14)
     for column in ("duration", "spans", "errors"):
-        table.add_column(column, no_wrap=True, justify="right")
-    table.add_column("root", no_wrap=True, overflow="ellipsis")
+        table.add_column(column, no_wrap=True, justify="right", min_width=len(column))
+    table.add_column("root", overflow="fold")
     for trace in traces:
         stats = trace["serviceStats"].values()
         errors = sum(each.get("errorCount", 0) for each in stats)

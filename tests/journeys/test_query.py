@@ -1,0 +1,117 @@
+"""From OTLP to the people who ask, through real processes: Tempo's API, Jaeger's, the command line."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from spanhouse.tracing.spans.model import Resource, Span
+from spanhouse.tracing.traces.otlp import to_json
+from tests.kit.server import RunningServer, wait_until
+from tests.kit.spans import MS, make_span
+
+STARTED = time.time_ns() - 5_000 * MS
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    with RunningServer(tmp_path_factory.mktemp("query") / "data") as server:
+        yield server
+
+
+def send(server: RunningServer, *spans: Span) -> None:
+    answer = httpx.post(f"{server.otlp_http}/v1/traces", json=to_json(spans), timeout=30)
+    assert answer.status_code == 200, answer.text
+    last = spans[-1].trace_id.hex()
+    wait_until(lambda: ask(server, f"/tempo/api/traces/{last}").status_code == 200)
+
+
+def ask(server: RunningServer, path: str, **asked: str) -> httpx.Response:
+    return httpx.get(f"{server.console}{path}", params=asked, timeout=60)
+
+
+def span(number: int, parent: int = 0, **fields: Any) -> Span:
+    service = fields.pop("service", "shop")
+    fields.setdefault("resource", Resource({"service.name": service}))
+    return make_span(number, parent, service=service, start_time=STARTED, **fields)
+
+
+def test_a_span_is_found_through_every_face(server: RunningServer) -> None:
+    sent = span(1, trace=0xF00D, lasts=2_500, name="checkout", attributes={"order": 2**63 - 1})
+    send(server, sent, span(2, 1, trace=0xF00D, service="pay", status_code=2))
+
+    (tempo,) = ask(server, "/tempo/api/search", q="{ duration > 2s && span.order != nil }").json()["traces"]
+    (jaeger,) = ask(server, "/jaeger/api/traces", service="pay", tags='{"error":"true"}').json()["data"]
+    (printed,) = json.loads(server.cli("query", '{ name = "checkout" }', "--json").stdout)
+    table = server.cli("query", "{ duration > 2s }", "--slowest").stdout
+
+    trace = f"{0xF00D:032x}"
+    assert tempo["traceID"] == jaeger["traceID"] == printed["traceID"] == trace
+    assert (tempo["rootTraceName"], tempo["durationMs"]) == ("checkout", 2_500)
+    assert {"key": "order", "type": "int64", "value": 2**63 - 1} in jaeger["spans"][0]["tags"]
+    assert trace in table
+    assert "checkout" in table
+
+
+@pytest.mark.report("V24")
+def test_a_root_that_arrives_late_gives_the_trace_its_name(server: RunningServer) -> None:
+    send(server, span(2, 1, trace=0xBEEF, name="child"))
+    before = ask(server, "/tempo/api/search", q='{ name = "child" }').json()["traces"][0]
+    send(server, span(1, trace=0xBEEF, name="late root"), span(3, trace=0xBEE0))
+
+    (after,) = ask(server, "/tempo/api/search", q='{ name = "child" }').json()["traces"]
+
+    assert before["rootTraceName"] == "<root span not yet received>"
+    assert after["rootTraceName"] == "late root"
+
+
+@pytest.mark.report("V21")
+def test_a_chain_of_5_000_spans_comes_whole_through_each_api(server: RunningServer) -> None:
+    send(server, *(span(number + 1, number, trace=0xDEE9) for number in range(5_000)))
+
+    tempo = ask(server, "/tempo/api/traces/dee9").json()["batches"]
+    (jaeger,) = ask(server, "/jaeger/api/traces/dee9").json()["data"]
+
+    assert sum(len(scope["spans"]) for batch in tempo for scope in batch["scopeSpans"]) == 5_000
+    assert len(jaeger["spans"]) == 5_000
+
+
+@pytest.mark.report("V17")
+def test_a_cycle_is_answered_in_time(server: RunningServer) -> None:
+    send(server, span(1, 2, trace=0xC1C1), span(2, 1, trace=0xC1C1))
+
+    (jaeger,) = ask(server, "/jaeger/api/traces/c1c1").json()["data"]
+
+    assert len(jaeger["spans"]) == 2
+    assert [len(each["references"]) for each in jaeger["spans"]] == [0, 1]
+
+
+@pytest.mark.report("V28")
+def test_names_of_any_script_and_sign_come_back(server: RunningServer) -> None:
+    name = "商品/<img onerror>🦊"
+    send(server, span(1, trace=0xABCD, service=name, name=name))
+
+    (trace,) = ask(server, "/jaeger/api/traces", service=name, operation=name).json()["data"]
+
+    assert trace["processes"]["p1"]["serviceName"] == name
+    assert name in ask(server, "/jaeger/api/services").json()["data"]
+
+
+def test_a_query_that_is_wrong_says_so_in_one_line(server: RunningServer) -> None:
+    done = server.cli("query", "{ name = nil }", check=False)
+
+    assert done.returncode == 2
+    assert "column 8" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("path", ["/tempo/api/search", "/jaeger/api/services", "/tempo/api/traces/abc1"])
+def test_through_a_proxy_nothing_is_read_without_a_token(server: RunningServer, path: str) -> None:
+    answer = httpx.get(f"{server.console}{path}", headers={"X-Forwarded-For": "203.0.113.9"}, timeout=30)
+
+    assert answer.status_code == 401
