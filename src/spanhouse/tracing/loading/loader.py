@@ -2,32 +2,39 @@
 
     verify checksums → leave retries out → load → remove
 
-Whatever ends this process in between, the segment is still there and is taken again; the store knows it by its token.
+Whatever ends this process in between, the segment is still there and is taken up where it was left, before any other.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
+from prometheus_client import Counter
 
-from spanhouse.base.clock import Clock
+from spanhouse.base.clock import NANOS_PER_DAY, Clock
 from spanhouse.base.errors import SpanhouseError
 from spanhouse.base.files import sync_directory
 from spanhouse.tracing.journal.envelope import Damage, Frame, scan, split_body, with_body
-from spanhouse.tracing.journal.segments import closed_segments, recover_abandoned
+from spanhouse.tracing.journal.segments import closed_segments, recover_abandoned, remove_unfinished
+from spanhouse.tracing.loading.progress import LOADING_SUFFIX, Progress
 from spanhouse.tracing.loading.quarantine import Quarantine
 from spanhouse.tracing.loading.seen import SeenBatches
 from spanhouse.tracing.store.protocols import Refusal, Writer
 
 log = structlog.get_logger(__name__)
 
+MENDED = Counter("spanhouse_mended_batches_total", "Batches that the store took only in their plainest encoding")
+
 _LOOK_SECONDS = 0.1
 _HOUSEKEEPING_SECONDS = 10
 _RETRY_SECONDS = 2
+_PART_SUFFIX = ".part"
 
 Mend = Callable[[bytes], bytes | None]
 """A body the store refused → the same spans in the plainest encoding, or None when they cannot be read at all."""
@@ -50,6 +57,9 @@ class Loader:
 
     def __post_init__(self) -> None:
         self.journal.mkdir(parents=True, exist_ok=True)
+        remove_unfinished(self.journal)
+        for leftover in (*self.journal.glob(f"*{_PART_SUFFIX}"), *self.journal.glob(".*.tmp")):
+            leftover.unlink()  # of a loader that a crash ended
         self._seen = SeenBatches.open(self.journal)
         self._quarantine = Quarantine(self.journal.parent / "quarantine")
 
@@ -70,10 +80,10 @@ class Loader:
             stop.wait(pause)
 
     def load_waiting(self, stop: threading.Event | None = None) -> int:
-        """Load every closed segment there is now, in order; returns how many."""
+        """Load every closed segment there is now, one begun before first, then in order; returns how many."""
         recover_abandoned(self.journal)
         loaded = 0
-        for segment in closed_segments(self.journal):
+        for segment in sorted(closed_segments(self.journal), key=lambda path: not _begun(path)):
             if stop is not None and stop.is_set():
                 break
             self._load_segment(segment)
@@ -85,6 +95,9 @@ class Loader:
         sync_directory(self.journal)  # a removed segment must not come back after its record is forgotten
         waiting = frozenset(path.stem for path in closed_segments(self.journal))
         self._seen.forget(self.clock.now_ns(), waiting)
+        for progress in self.journal.glob(f"*{LOADING_SUFFIX}"):
+            if progress.stem not in waiting:
+                progress.unlink()
 
     def _load_segment(self, segment: Path) -> None:
         content = segment.read_bytes()
@@ -95,45 +108,101 @@ class Loader:
         for damage in damaged:
             self._quarantine.put(segment.stem, damage.start, content[damage.start : damage.end], "failed its checksum")
         kept = self._seen.claim(segment.stem, frames)
-        if kept:
-            whole = len(kept) == len(frames) and not damaged
-            self._load(segment if whole else None, view, kept, segment.stem)
+        progress = Progress.of(self.journal, segment.stem)
+        days = _by_day(kept)
+        for day, of_day in days.items():
+            whole = len(of_day) == len(found)
+            token = segment.stem if len(days) == 1 else f"{segment.stem}.{day}"
+            self._load(_Frames(view, of_day), token, progress, segment if whole else None)
         segment.unlink()
         if kept:
             received = [frame.received_at for frame in kept]
             self.on_loaded(min(received), max(received))
 
-    def _load(self, ready: Path | None, view: memoryview, frames: list[Frame], token: str) -> None:
-        """Load `frames`, from the file `ready` if it holds just them; halve what the store refuses until the culprit
-        stands alone. The same frames always give the same tokens, so a repeat after a crash stores nothing twice."""
+    def _load(self, frames: _Frames, token: str, progress: Progress, ready: Path | None = None) -> None:
+        """Load some frames, from the file `ready` if it holds just them; halve what the store refuses until the culprit
+        stands alone. The same frames are always cut the same way, so that a repeat finds what was done by its token."""
         try:
-            if ready is not None:
-                self.writer.load(ready, token)
-            else:
-                self._load_bytes(b"".join(view[frame.start : frame.end] for frame in frames), token)
+            self._store(ready or frames.content(), token, frames.received_at, progress)
         except Refusal as refusal:
-            if len(frames) == 1:
-                self._mend_or_quarantine(view, frames[0], token, refusal)
+            if len(frames.kept) == 1:
+                self._mend_or_quarantine(frames, token, progress, refusal)
                 return
-            half = len(frames) // 2
-            self._load(None, view, frames[:half], f"{token}.0")
-            self._load(None, view, frames[half:], f"{token}.1")
+            for number, half in enumerate(frames.halves()):
+                self._load(half, f"{token}.{number}", progress)
 
-    def _mend_or_quarantine(self, view: memoryview, frame: Frame, token: str, refusal: Refusal) -> None:
-        fields, body = split_body(view, frame)
+    def _mend_or_quarantine(self, frames: _Frames, token: str, progress: Progress, refusal: Refusal) -> None:
+        frame = frames.kept[0]
+        fields, body = split_body(frames.segment, frame)
         mended = self.mend(body)
         if mended is not None:
             try:
-                self._load_bytes(with_body(fields, mended), f"{token}.mended")
+                self._store(with_body(fields, mended), f"{token}.mended", frame.received_at, progress)
+                MENDED.inc()
                 return
             except Refusal as second:
                 refusal = second
-        self._quarantine.put(token, frame.start, bytes(view[frame.start : frame.end]), str(refusal))
+        self._quarantine.put(token, frame.start, frames.content(), str(refusal))
 
-    def _load_bytes(self, content: bytes, token: str) -> None:
-        part = self.journal / f"{token}.part"
+    def _store(self, content: Path | bytes, token: str, received_at: int, progress: Progress) -> None:
+        """One load, or what is left of one that was begun before a crash."""
+        ended = progress.ended(token)
+        if ended == "stored":
+            return
+        if ended == "refused":
+            raise Refusal("refused before")
+        with self._as_file(content, token) as file:
+            try:
+                begun_at = progress.begun_at(token)
+                if begun_at is None:
+                    progress.begin(token, self.writer.position(received_at))
+                    self.writer.load(file, token)
+                else:
+                    self.writer.resume(file, token, begun_at)
+            except Refusal:
+                progress.end(token, "refused")
+                raise
+        progress.end(token, "stored")
+
+    @contextmanager
+    def _as_file(self, content: Path | bytes, token: str) -> Iterator[Path]:
+        if isinstance(content, Path):
+            yield content
+            return
+        part = self.journal / f"{token}{_PART_SUFFIX}"
         part.write_bytes(content)  # no sync: it is made anew from the segment whenever it is needed
         try:
-            self.writer.load(part, token)
+            yield part
         finally:
             part.unlink()
+
+
+@dataclass(frozen=True, slots=True)
+class _Frames:
+    """Some of a segment's frames, received on one day."""
+
+    segment: memoryview
+    kept: Sequence[Frame]
+
+    @property
+    def received_at(self) -> int:
+        return self.kept[0].received_at
+
+    def content(self) -> bytes:
+        return b"".join(self.segment[frame.start : frame.end] for frame in self.kept)
+
+    def halves(self) -> tuple[_Frames, _Frames]:
+        half = len(self.kept) // 2
+        return _Frames(self.segment, self.kept[:half]), _Frames(self.segment, self.kept[half:])
+
+
+def _by_day(frames: Sequence[Frame]) -> dict[int, list[Frame]]:
+    """A store's partitions are days, and a load that fills two of one table could be cut short between them."""
+    days: dict[int, list[Frame]] = defaultdict(list)
+    for frame in frames:
+        days[frame.received_at // NANOS_PER_DAY].append(frame)
+    return days
+
+
+def _begun(segment: Path) -> bool:
+    return segment.with_suffix(LOADING_SUFFIX).exists()

@@ -40,17 +40,19 @@ class SeenBatches:
         return seen
 
     def claim(self, segment: str, frames: Iterable[Frame]) -> list[Frame]:
-        """The frames that `segment` keeps; those left out are retries. Durable before it returns."""
+        """The frames that `segment` keeps; those left out are retries. Durable before it returns, and the same however
+        often it is asked."""
         record = self.directory / (segment + SEEN_SUFFIX)
+        decided = {key for key, _ in _ENTRY.iter_unpack(record.read_bytes())} if record.exists() else None
         entries: dict[bytes, int] = {}
         kept = []
         for frame in frames:
             key = _key(frame)
-            if key in entries or self._elsewhere(segment, key, frame.received_at):
-                continue
-            entries[key] = frame.received_at
-            kept.append(frame)
-        if not record.exists():
+            retry = self._elsewhere(segment, key, frame.received_at) if decided is None else key not in decided
+            if key not in entries and not retry:
+                entries[key] = frame.received_at
+                kept.append(frame)
+        if decided is None:
             write_atomically(record, b"".join(_ENTRY.pack(key, at) for key, at in entries.items()))
         self._remember(segment, entries.items())
         return kept
