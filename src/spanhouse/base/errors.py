@@ -1,19 +1,19 @@
 """What can go wrong, as one tree. Each protocol's edge turns these into its own form of answer.
 
-    SpanhouseError
-    ├── ConfigurationError      a setting is missing or makes no sense
-    ├── Refused                 the caller must change something; retrying as it is cannot help
-    │   ├── Malformed           the bytes or text are not what the protocol says
-    │   ├── TooLarge            over a stated bound
-    │   ├── UnsupportedMedia    a content type or encoding that is not spoken here
-    │   ├── Unauthenticated     no key, or one that is unknown, expired or revoked
-    │   ├── Forbidden           a good key, but not for this
-    │   ├── NotFound            nothing there, or nothing this caller may see
-    │   └── InvalidQuery        a query that is not in the language; carries the position
-    └── Unavailable             try again later, carries when
-        ├── RateLimited         over the instance's rate
-        ├── StorageFull         the journal has reached its bound
-        └── QueryLimitReached   the query ran into a limit; says what to narrow
+SpanhouseError
+├── ConfigurationError      a setting is missing or makes no sense
+├── Refused                 the caller must change something; retrying as it is cannot help
+│   ├── Malformed           the bytes or text are not what the protocol says
+│   ├── TooLarge            over a stated bound
+│   ├── UnsupportedMedia    a content type or encoding that is not spoken here
+│   ├── Unauthenticated     no key, or one that is unknown, expired or revoked
+│   ├── Forbidden           a good key, but not for this
+│   ├── NotFound            nothing there, or nothing this caller may see
+│   └── InvalidQuery        a query that is not in the language; carries the position
+└── Unavailable             try again later, carries when
+    ├── RateLimited         over the instance's rate
+    ├── StorageFull         the journal has reached its bound
+    └── QueryLimitReached   the query ran into a limit; says what to narrow
 """
 
 from __future__ import annotations

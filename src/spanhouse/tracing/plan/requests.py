@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Final
 
 from spanhouse.base import limits
 from spanhouse.tracing.plan.predicates import Constant, Predicate
 from spanhouse.tracing.plan.scope import Scope, TimeRange
 from spanhouse.tracing.spans.model import AttributeValue, Span
+
+
+EVERY_SPAN: Final = Constant(True)
 
 
 class Order(Enum):
@@ -24,7 +28,7 @@ class TraceSearch:
 
     scope: Scope
     range: TimeRange
-    where: Predicate = Constant(True)
+    where: Predicate = EVERY_SPAN
     order: Order = Order.NEWEST
     limit: int = limits.SEARCH_LIMIT_DEFAULT
     """traces"""

@@ -12,5 +12,5 @@ def mend(body: bytes) -> bytes | None:
         request = ExportTraceServiceRequest.FromString(body)
     except DecodeError:
         return None
-    request.DiscardUnknownFields()  # type: ignore[no-untyped-call]
+    request.DiscardUnknownFields()
     return request.SerializeToString(deterministic=True)
