@@ -22,7 +22,6 @@ from spanhouse.customers.instances.models import Instance
 from spanhouse.tracing.plan.scope import Scope
 
 P = ParamSpec("P")
-SESSION_INSTANCE = "instance"
 THEMES = ("auto", "light", "dark")
 
 
@@ -53,7 +52,7 @@ def visited(view: View[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponse
     @wraps(view)
     def wrapped(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         now_ns = clock().now_ns()
-        instance = selectors.instance_for(request.user, request.session.get(SESSION_INSTANCE))  # type: ignore[arg-type]
+        instance = selectors.instance_for(request.user, request.session.get(selectors.CHOSEN_INSTANCE))  # type: ignore[arg-type]
         if instance is None:
             return render(request, "console/no_instance.html", _bare(request), status=404)
         try:

@@ -7,7 +7,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
-from spanhouse.console.visit import SESSION_INSTANCE
 from spanhouse.customers.instances import selectors
 
 
@@ -17,5 +16,5 @@ def choose(request: HttpRequest) -> HttpResponse:
     """Another person's instance, or one that is gone, leaves the choice as it was."""
     wished = request.POST.get("instance", "")
     if selectors.instances_of(request.user).filter(pk=wished).exists():  # type: ignore[arg-type]
-        request.session[SESSION_INSTANCE] = wished
+        request.session[selectors.CHOSEN_INSTANCE] = wished
     return redirect("overview")

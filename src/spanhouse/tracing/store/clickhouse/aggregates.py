@@ -83,7 +83,7 @@ def edges(scope: Scope, time_range: TimeRange) -> Statement:
     within = _minutes(build, time_range)
     limited = ["parent IN {services:Array(String)}"] if scope.services is not None else []
     latest = f"SELECT minute, max(version) FROM {build.source('edges', within, service='child')} GROUP BY minute"
-    source = build.source("edges", within, f"(minute, version) IN ({latest})", *limited, service="child")
+    source = build.source("edges", within, f"(minute, version) IN ({latest})", "child != ''", *limited, service="child")
     return build.done(
         f"SELECT parent, child, sum(calls), sum(errors) FROM {source} GROUP BY parent, child ORDER BY parent, child"
     )
