@@ -412,6 +412,7 @@ def test_operations_and_series_come_by_minute(store: Store) -> None:
     points = store.reader.red_series(scope, span_of_time, 5 * minute * MS, "web", "op")
 
     assert (operation.name, operation.kind, operation.calls) == ("op", 2, 10)
+    assert store.reader.operation_names(scope, span_of_time) == [("web", "op", 2)]
     assert sum(point.calls for point in points) == 10
     assert all(point.at % (5 * minute * MS) == 0 for point in points)
     assert store.reader.red_series(scope, span_of_time, minute * MS) == store.reader.red_series(

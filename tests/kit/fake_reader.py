@@ -103,6 +103,11 @@ class FakeReader:
                 by_operation[span.service, span.name, span.kind].append(span)
         return [_red_row(*key, spans) for key, spans in sorted(by_operation.items())]
 
+    def operation_names(
+        self, scope: Scope, time_range: TimeRange, service: str | None = None
+    ) -> Sequence[tuple[str, str, int]]:
+        return [(row.service, row.name, row.kind) for row in self.operations(scope, time_range, service)]
+
     def red_series(
         self, scope: Scope, time_range: TimeRange, step: int, service: str | None = None, operation: str | None = None
     ) -> Sequence[RedPoint]:

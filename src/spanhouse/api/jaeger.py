@@ -41,15 +41,15 @@ answers = answers_errors(_failed)
 @answers
 def services(request: HttpRequest) -> HttpResponse:
     scope = query_scope(request)
-    rows = reader().services(scope, parameters.ALL_TIME)
-    return _envelope([row.service for row in rows])
+    names = reader().operation_names(scope, parameters.ALL_TIME)
+    return _envelope(sorted({service for service, _, _ in names}))
 
 
 @answers
 def operations_of(request: HttpRequest, service: str) -> HttpResponse:
     scope = query_scope(request)
-    rows = reader().operations(scope, parameters.ALL_TIME, service)
-    return _envelope(sorted({row.name for row in rows}))
+    names = reader().operation_names(scope, parameters.ALL_TIME, service)
+    return _envelope(sorted({name for _, name, _ in names}))
 
 
 @answers
@@ -61,7 +61,8 @@ def operations(request: HttpRequest) -> HttpResponse:
     kind = request.GET.get("spanKind", "").lower()
     if kind and kind.upper() not in SpanKind.__members__:
         raise Malformed(f"{kind[:40]!r} is not a span kind")
-    found = {(row.name, _kind_name(row.kind)) for row in reader().operations(scope, parameters.ALL_TIME, service)}
+    names = reader().operation_names(scope, parameters.ALL_TIME, service)
+    found = {(name, _kind_name(number)) for _, name, number in names}
     return _envelope([{"name": name, "spanKind": of} for name, of in sorted(found) if kind in ("", of)])
 
 

@@ -78,7 +78,7 @@ def tag_values(scope: Scope, time_range: TimeRange, field: Field, limit: int) ->
         case Intrinsic.KIND:
             return [("keyword", kind.name.lower()) for kind in SpanKind]
         case Intrinsic.NAME | Intrinsic.ROOT_NAME:
-            names = {row.name for row in reader().operations(scope, time_range)}
+            names = {name for _, name, _ in reader().operation_names(scope, time_range)}
             return [("string", name) for name in sorted(names)][:limit]
         case Intrinsic.ROOT_SERVICE | Intrinsic.SERVICE:
             return _services(scope, time_range)[:limit]
@@ -86,4 +86,5 @@ def tag_values(scope: Scope, time_range: TimeRange, field: Field, limit: int) ->
 
 
 def _services(scope: Scope, time_range: TimeRange) -> list[tuple[str, str]]:
-    return [("string", row.service) for row in reader().services(scope, time_range)]
+    names = {service for service, _, _ in reader().operation_names(scope, time_range)}
+    return [("string", name) for name in sorted(names)]

@@ -49,6 +49,13 @@ def operations(scope: Scope, time_range: TimeRange, service: str | None) -> Stat
     )
 
 
+def operation_names(scope: Scope, time_range: TimeRange, service: str | None) -> Statement:
+    """Distinct service, name, kind."""
+    build = Build(scope)
+    source = build.source("red_minutes", _minutes(build, time_range), *_of_service(build, service))
+    return build.done(f"SELECT DISTINCT service, name, kind FROM {source} ORDER BY service, name, kind")
+
+
 def red_series(scope: Scope, time_range: TimeRange, step: int, service: str | None, operation: str | None) -> Statement:
     """at, calls, errors, quantiles. Of an operation every span counts, else entry spans or, without any, all."""
     build = Build(scope)

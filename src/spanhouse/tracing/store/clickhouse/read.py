@@ -79,6 +79,12 @@ class ClickHouseReader:
     def operations(self, scope: Scope, time_range: TimeRange, service: str | None = None) -> Sequence[RedRow]:
         return [_red_row(row) for row in self._ask(scope, aggregates.operations(scope, time_range, service))]
 
+    def operation_names(
+        self, scope: Scope, time_range: TimeRange, service: str | None = None
+    ) -> Sequence[tuple[str, str, int]]:
+        rows = self._ask(scope, aggregates.operation_names(scope, time_range, service))
+        return [(row_service, name, kind) for row_service, name, kind in rows]
+
     def red_series(
         self, scope: Scope, time_range: TimeRange, step: int, service: str | None = None, operation: str | None = None
     ) -> Sequence[RedPoint]:
