@@ -7,7 +7,7 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import httpx
@@ -38,7 +38,8 @@ def main() -> None:
         data = Path(directory) / "data"
         with RunningServer(data) as server:
             figures |= _measure_ingest(server, chosen.spans)
-            _fill(server, chosen.stored - chosen.spans)
+            figures |= _measure_freshness(server, rate=10_000, seconds=15)
+            _fill(server, chosen.stored - _stored(server))
             figures |= _measure_api(server)
         dsn = f"chdb://{data / 'store'}"
         figures |= _measure_queries(dsn)
@@ -84,6 +85,24 @@ def _measure_ingest(server: RunningServer, spans: int) -> dict[str, object]:
     }
 
 
+def _measure_freshness(server: RunningServer, rate: int, seconds: int) -> dict[str, object]:
+    """How soon a span is found while spans arrive steadily, at a rate the loader keeps up with."""
+    made = list(bodies(rate * seconds, newest_ns=time.time_ns(), range_seconds=seconds, spans_per_body=SPANS_PER_BODY))
+    before = _stored(server)
+    with Canary(server.otlp_http, server.console) as canary:
+        post_all(server.otlp_http, _paced(made, rate / SPANS_PER_BODY))
+    _wait_until_stored(server, before + rate * seconds)
+    out.print(f"found after acknowledgement at {rate:,} spans/s, p50 / p99: {_ms(canary.seconds)}")
+    return {"fresh_steady_ms": _quantiles(canary.seconds)}
+
+
+def _paced(made: Sequence[bytes], per_second: float) -> Iterator[bytes]:
+    started = time.perf_counter()
+    for number, body in enumerate(made):
+        time.sleep(max(0.0, started + number / per_second - time.perf_counter()))
+        yield body
+
+
 def _parse_seconds(made: Sequence[bytes]) -> float:
     started = time.process_time()
     for body in made:
@@ -113,7 +132,7 @@ def _wait_until_stored(server: RunningServer, spans: int) -> None:
     while (stored := _stored(server)) != spans:
         assert stored < spans, f"{stored:,} stored of {spans:,} sent"
         assert time.monotonic() < deadline, f"{stored:,} of {spans:,} stored in time"
-        time.sleep(0.2)
+        time.sleep(0.5)
 
 
 def _measure_api(server: RunningServer) -> dict[str, object]:

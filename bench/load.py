@@ -93,7 +93,7 @@ class Canary:
     def _run(self) -> None:
         otlp = http.client.HTTPConnection(urlsplit(self._otlp).netloc, timeout=60)
         console = http.client.HTTPConnection(urlsplit(self._console).netloc, timeout=60)
-        while not self._stop.wait(0.3):
+        while not self._stop.wait(0.5):
             trace_id = os.urandom(16)
             while (wait := _post_once(otlp, _one_span(trace_id))) is not None:
                 time.sleep(wait)
@@ -108,7 +108,7 @@ def _seconds_until_found(console: http.client.HTTPConnection, trace_id: bytes) -
         answer.read()
         if answer.status == 200:
             return time.perf_counter() - acknowledged
-        time.sleep(0.05)
+        time.sleep(0.1)
     raise AssertionError(f"{trace_id.hex()} was acknowledged and not found in {FOUND_SECONDS_MAX} s")
 
 
