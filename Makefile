@@ -39,7 +39,7 @@ bench: install-dev
 	$(BIN)/python -m bench
 
 soak: install-dev
-	$(BIN)/python -m pytest -m soak --timeout=0
+	$(BIN)/python -m pytest -m soak --timeout=0 -p no:cacheprovider -s
 
 lock:
 	$(BIN)/python -m pip install --quiet uv

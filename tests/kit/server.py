@@ -18,7 +18,7 @@ from typing import Any, Self
 
 import httpx
 
-START_SECONDS_MAX = 30.0
+START_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 30.0
 
 
