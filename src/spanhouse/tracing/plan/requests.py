@@ -11,7 +11,6 @@ from spanhouse.tracing.plan.predicates import Constant, Predicate
 from spanhouse.tracing.plan.scope import Scope, TimeRange
 from spanhouse.tracing.spans.model import AttributeValue, Span
 
-
 EVERY_SPAN: Final = Constant(True)
 
 

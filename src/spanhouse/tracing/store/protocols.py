@@ -89,7 +89,7 @@ class Reader(Protocol):
         ...
 
     def usage(self, scope: Scope, received: TimeRange) -> Sequence[UsageRow]:
-        """What was taken in, by hour of receipt and service: the hours that overlap `received`. No deletion changes it."""
+        """What was taken in, by service and by each hour of receipt that overlaps `received`. Deletions change nothing."""
         ...
 
 
