@@ -78,7 +78,7 @@ def test_a_completed_load_is_not_repeated(store: Store, tmp_path: Path) -> None:
 
 def test_after_a_load_was_taken_up_the_next_one_fills_every_table(store: Store, tmp_path: Path) -> None:
     instance = store.new_instance()
-    first, second = segment(tmp_path, instance), segment(tmp_path, instance)
+    first, second = segment(tmp_path, instance), segment(tmp_path, instance)  # of equal content
     position = store.writer.position(BASE)
     _load_only_into(store, first, ["spans"])
     store.writer.resume(first, first.stem, position)

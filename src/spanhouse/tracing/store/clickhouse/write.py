@@ -53,8 +53,8 @@ _REFUSAL_CODES: Final = frozenset(
     }
 )
 
-# One block in, one block out: blocks cut the same way every time are what makes a repeated load store nothing twice,
-# and a segment that is read whole before the first row is written is refused whole.
+# One block in, one block out: a segment that is read whole before the first row is written is refused whole, each table
+# gets one part of it, and a server knows a repeated load by blocks cut the same way every time.
 _DETERMINISTIC: Final[dict[str, Any]] = {
     "max_threads": 1,
     "max_insert_threads": 1,
@@ -63,12 +63,16 @@ _DETERMINISTIC: Final[dict[str, Any]] = {
     "max_block_size": 16_777_216,
     "min_insert_block_size_rows": 0,
     "min_insert_block_size_bytes": 0,
-    "insert_deduplicate": 1,
-    "deduplicate_blocks_in_dependent_materialized_views": 1,
     "async_insert": 0,
     "parallel_view_processing": 0,
     "materialized_views_ignore_errors": 0,
 }
+
+_DEDUPLICATED: Final[dict[str, Any]] = {
+    "insert_deduplicate": 1,
+    "deduplicate_blocks_in_dependent_materialized_views": 1,
+}
+_NOT_DEDUPLICATED: Final[dict[str, Any]] = dict.fromkeys(_DEDUPLICATED, 0)
 
 # An INSERT syncs nothing by default; the segment is removed after it.
 _DURABLE: Final[dict[str, Any]] = {"fsync_metadata": 1}
@@ -90,7 +94,10 @@ class ClickHouseWriter:
 
     def load(self, segment: Path, token: str) -> None:
         """See `store.protocols.Writer`."""
-        self._insert(segment, {"insert_deduplication_token": token})
+        if self._engine.embedded:
+            self._insert(segment, _NOT_DEDUPLICATED)
+        else:
+            self._insert(segment, {**_DEDUPLICATED, "insert_deduplication_token": token})
 
     def resume(self, segment: Path, token: str, position: str) -> None:
         """See `store.protocols.Writer`."""
@@ -106,7 +113,7 @@ class ClickHouseWriter:
             for table in filled:
                 self._engine.command(f"DETACH TABLE {_VIEWS[table]}")  # comes back by itself if we end here
                 detached.append(_VIEWS[table])
-            self._insert(segment, {"insert_deduplicate": 0})
+            self._insert(segment, _NOT_DEDUPLICATED)
         finally:
             for view in detached:
                 self._engine.command(f"ATTACH TABLE {view}")
