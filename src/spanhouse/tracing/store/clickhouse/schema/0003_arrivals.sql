@@ -98,7 +98,10 @@ WITH
         FROM scopes
     ),
     each AS (
-        SELECT * EXCEPT (spans_of_scope), arrayJoin(spans_of_scope) AS span, otlp_unique(span.attributes) AS span_attributes
+        SELECT * EXCEPT (spans_of_scope), arrayJoin(spans_of_scope) AS span,
+            otlp_unique(span.attributes) AS span_attributes,
+            arrayMap(event -> otlp_unique(tupleElement(event, 'attributes')), span.events) AS event_attributes,
+            arrayMap(link -> otlp_unique(tupleElement(link, 'attributes')), span.links) AS link_attributes
         FROM typed_scopes
     )
 SELECT
@@ -129,20 +132,20 @@ SELECT
     scope_string, scope_int, scope_float, scope_bool, scope_other, scope_dropped, scope_schema_url,
     span.events.time_unix_nano AS event_time,
     span.events.name AS event_name,
-    arrayMap(x -> otlp_strings(otlp_unique(tupleElement(x, 'attributes'))), span.events) AS event_string,
-    arrayMap(x -> otlp_ints(otlp_unique(tupleElement(x, 'attributes'))), span.events) AS event_int,
-    arrayMap(x -> otlp_floats(otlp_unique(tupleElement(x, 'attributes'))), span.events) AS event_float,
-    arrayMap(x -> otlp_bools(otlp_unique(tupleElement(x, 'attributes'))), span.events) AS event_bool,
-    arrayMap(x -> otlp_others(otlp_unique(tupleElement(x, 'attributes'))), span.events) AS event_other,
+    arrayMap(kvs -> otlp_strings(kvs), event_attributes) AS event_string,
+    arrayMap(kvs -> otlp_ints(kvs), event_attributes) AS event_int,
+    arrayMap(kvs -> otlp_floats(kvs), event_attributes) AS event_float,
+    arrayMap(kvs -> otlp_bools(kvs), event_attributes) AS event_bool,
+    arrayMap(kvs -> otlp_others(kvs), event_attributes) AS event_other,
     span.events.dropped_attributes_count AS event_dropped,
     span.links.trace_id AS link_trace_id,
     span.links.span_id AS link_span_id,
     span.links.trace_state AS link_trace_state,
     span.links.flags AS link_flags,
-    arrayMap(x -> otlp_strings(otlp_unique(tupleElement(x, 'attributes'))), span.links) AS link_string,
-    arrayMap(x -> otlp_ints(otlp_unique(tupleElement(x, 'attributes'))), span.links) AS link_int,
-    arrayMap(x -> otlp_floats(otlp_unique(tupleElement(x, 'attributes'))), span.links) AS link_float,
-    arrayMap(x -> otlp_bools(otlp_unique(tupleElement(x, 'attributes'))), span.links) AS link_bool,
-    arrayMap(x -> otlp_others(otlp_unique(tupleElement(x, 'attributes'))), span.links) AS link_other,
+    arrayMap(kvs -> otlp_strings(kvs), link_attributes) AS link_string,
+    arrayMap(kvs -> otlp_ints(kvs), link_attributes) AS link_int,
+    arrayMap(kvs -> otlp_floats(kvs), link_attributes) AS link_float,
+    arrayMap(kvs -> otlp_bools(kvs), link_attributes) AS link_bool,
+    arrayMap(kvs -> otlp_others(kvs), link_attributes) AS link_other,
     span.links.dropped_attributes_count AS link_dropped
 FROM each;
