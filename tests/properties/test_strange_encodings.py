@@ -26,7 +26,7 @@ def node(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Node:
     return Node(store, tmp_path_factory.mktemp("node"))
 
 
-@settings(max_examples=80, deadline=None, phases=PHASES, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, phases=PHASES, suppress_health_check=list(HealthCheck))
 @given(strange_encodings(requests()))
 def test_what_intake_accepts_is_stored_as_protobuf_reads_it(node: Node, body: bytes) -> None:
     sent = _read(body)
