@@ -315,12 +315,16 @@ def test_damage_says_where_it_comes_from(node: Node) -> None:
 
 def test_a_refused_batch_is_mended_and_all_others_stored(tmp_path: Path) -> None:
     bad = batch(9)
-    node = Node(tmp_path, FakeWriter(refuses=lambda body: body == bad.body), mend=lambda body: b"mended " + body)
+    node = Node(
+        tmp_path,
+        FakeWriter(refuses=lambda body: body == bad.body),
+        mend=lambda body: b"mended" * (body == bad.body) or body,
+    )
     node.segment("1", A, bad, B, C)
 
     node.loader.load_waiting()
 
-    assert sorted(node.writer.spans) == sorted([A.body, B.body, C.body, b"mended " + bad.body])
+    assert sorted(node.writer.spans) == sorted([A.body, B.body, C.body, b"mended"])
     assert node.quarantined() == []
 
 
@@ -335,12 +339,15 @@ def test_what_cannot_be_mended_is_set_aside_and_all_others_stored(tmp_path: Path
     assert node.quarantined() == [b"".join(encode(bad))]
 
 
+@pytest.mark.parametrize("mended", [[b"mended"], []], ids=["mended", "set aside"])
 @pytest.mark.parametrize("loads", range(1, 12))
 @pytest.mark.parametrize("step", ["begin", "between", "after"])
-def test_a_crash_while_refusals_are_sorted_out_neither_loses_nor_doubles(tmp_path: Path, loads: int, step: str) -> None:
+def test_a_crash_while_refusals_are_sorted_out_neither_loses_nor_doubles(
+    tmp_path: Path, loads: int, step: str, mended: list[bytes]
+) -> None:
     bad = batch(9)
     writer = FakeWriter(refuses=lambda body: body == bad.body)
-    node = Node(tmp_path, writer, mend=lambda body: b"mended")
+    node = Node(tmp_path, writer, mend=lambda body: next(iter(mended), None) if body == bad.body else body)
     node.segment("1", A, bad, B, C)
     crashed = 0
 
@@ -352,4 +359,17 @@ def test_a_crash_while_refusals_are_sorted_out_neither_loses_nor_doubles(tmp_pat
         except Crash:
             crashed += 1
 
-    assert sorted(writer.spans) == sorted(writer.usage) == sorted([A.body, B.body, C.body, b"mended"])
+    assert sorted(writer.spans) == sorted(writer.usage) == sorted([A.body, B.body, C.body, *mended])
+    assert len(node.quarantined()) == 1 - len(mended)
+
+
+def test_many_bad_batches_cost_two_loads(tmp_path: Path) -> None:
+    bad = [batch(number) for number in range(100, 200)]
+    refused = {each.body for each in bad}
+    node = Node(tmp_path, FakeWriter(refuses=lambda body: body in refused), mend=lambda body: b"mended " + body)
+    node.segment("1", A, *bad)
+
+    node.loader.load_waiting()
+
+    assert len(node.writer.spans) == 101
+    assert len(node.writer.loads) == 2

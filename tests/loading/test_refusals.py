@@ -18,20 +18,20 @@ from tests.kit.store import Store
 
 def test_what_the_engine_refuses_is_mended_and_its_neighbours_are_stored_once(store: Store, tmp_path: Path) -> None:
     instance = store.new_instance()
-    bad = [dataclasses.replace(envelope(body, instance=instance), body=body) for _, body in bad_bodies(6)]
+    bad = [dataclasses.replace(envelope(body, instance=instance), body=body) for _, body in bad_bodies(40)]
     good = [
         envelope(make_request(make_span(n + 1, trace_id=b"g" * 16)).SerializeToString(), instance=instance)
-        for n in range(6)
+        for n in range(40)
     ]
     write_segment(tmp_path / "journal", "refused-1", *(each for pair in zip(bad, good, strict=True) for each in pair))
 
     Loader(tmp_path / "journal", store.writer, FixedClock(BASE), mend).load_waiting()
 
     found = store.reader.trace(Scope(instance), b"g" * 16, 1_000).spans
-    assert sorted(span.span_id for span in found) == sorted((n + 1).to_bytes(8, "big") for n in range(6))
+    assert sorted(span.span_id for span in found) == sorted((n + 1).to_bytes(8, "big") for n in range(40))
     for table, column in (("usage_hours", "sum(spans)"), ("red_minutes", "sum(calls)"), ("spans", "count()")):
         sql = f"SELECT {column} FROM {table} WHERE instance = {{i:String}}"
-        assert int(store.engine.query(sql, {"i": instance}, {}).rows()[0][0]) == 12, table
+        assert int(store.engine.query(sql, {"i": instance}, {}).rows()[0][0]) == 80, table
     assert not (tmp_path / "quarantine").exists()
 
 

@@ -29,7 +29,7 @@ from spanhouse.tracing.store.protocols import Refusal, Writer
 
 log = structlog.get_logger(__name__)
 
-MENDED = Counter("spanhouse_mended_batches_total", "Batches that the store took only in their plainest encoding")
+MENDED = Counter("spanhouse_mended_batches_total", "Batches encoded anew because the store refused them or a neighbour")
 
 _LOOK_SECONDS = 0.1
 _HOUSEKEEPING_SECONDS = 10
@@ -113,23 +113,53 @@ class Loader:
         for day, of_day in days.items():
             whole = len(of_day) == len(found)
             token = segment.stem if len(days) == 1 else f"{segment.stem}.{day}"
-            self._load(_Frames(view, of_day), token, progress, segment if whole else None)
+            self._load_all(_Frames(view, of_day), token, progress, segment if whole else None)
         segment.unlink()
         if kept:
             received = [frame.received_at for frame in kept]
             self.on_loaded(min(received), max(received))
 
-    def _load(self, frames: _Frames, token: str, progress: Progress, ready: Path | None = None) -> None:
-        """Load some frames, from the file `ready` if it holds just them; halve what the store refuses until the culprit
-        stands alone. The same frames are always cut the same way, so that a repeat finds what was done by its token."""
+    def _load_all(self, frames: _Frames, token: str, progress: Progress, ready: Path | None) -> None:
+        """Load frames, from the file `ready` if it holds just them; if the store refuses them, in another encoding, and
+        if that does not help, one by one as far as it takes."""
         try:
             self._store(ready or frames.content(), token, frames.received_at, progress)
         except Refusal as refusal:
-            if len(frames.kept) == 1:
-                self._mend_or_quarantine(frames, token, progress, refusal)
-                return
-            for number, half in enumerate(frames.halves()):
-                self._load(half, f"{token}.{number}", progress)
+            log.warning("the store refused a segment", token=token, batches=len(frames.kept), error=str(refusal)[:300])
+            if not self._load_mended(frames, token, progress):
+                self._halve(frames, token, progress, refusal)
+
+    def _load(self, frames: _Frames, token: str, progress: Progress) -> None:
+        try:
+            self._store(frames.content(), token, frames.received_at, progress)
+        except Refusal as refusal:
+            self._halve(frames, token, progress, refusal)
+
+    def _halve(self, frames: _Frames, token: str, progress: Progress, refusal: Refusal) -> None:
+        """Until the culprit stands alone. The same frames are always cut the same way, so that a repeat after a crash
+        finds what was done by its token."""
+        if len(frames.kept) == 1:
+            self._mend_or_quarantine(frames, token, progress, refusal)
+            return
+        for number, half in enumerate(frames.halves()):
+            self._load(half, f"{token}.{number}", progress)
+
+    def _load_mended(self, frames: _Frames, token: str, progress: Progress) -> bool:
+        """All of a refused segment at once, each body in its plainest encoding: many bad bodies then cost two loads.
+        False when one cannot be read, or the store refuses them still."""
+        mended = []
+        for frame in frames.kept:
+            fields, body = split_body(frames.segment, frame)
+            plain = self.mend(body)
+            if plain is None:
+                return False
+            mended.append(with_body(fields, plain))
+        try:
+            self._store(b"".join(mended), f"{token}.mended", frames.received_at, progress)
+        except Refusal:
+            return False
+        MENDED.inc(len(mended))
+        return True
 
     def _mend_or_quarantine(self, frames: _Frames, token: str, progress: Progress, refusal: Refusal) -> None:
         frame = frames.kept[0]
@@ -140,8 +170,8 @@ class Loader:
                 self._store(with_body(fields, mended), f"{token}.mended", frame.received_at, progress)
                 MENDED.inc()
                 return
-            except Refusal as second:
-                refusal = second
+            except Refusal:
+                log.warning("mending did not help", token=token)
         self._quarantine.put(token, frame.start, frames.content(), str(refusal))
 
     def _store(self, content: Path | bytes, token: str, received_at: int, progress: Progress) -> None:

@@ -104,8 +104,8 @@ def check(request: ExportTraceServiceRequest, body: bytes | None, refusals: Refu
     size = request.ByteSize() if body is None else len(body)
     if refused_before or _any_breaks_rules(request, size > SPAN_BYTES_MAX):
         _remove_refused(request, refusals)
-    # The engine's reader refuses or misreads some encodings that protobuf allows (an overlong varint, a repeated scalar,
-    # a oneof set twice, a known number of another wire type): what is stored is always the plain one.
+    # The engine's reader refuses or misreads some encodings that protobuf allows (an overlong varint, a repeated
+    # scalar, a oneof set twice, a known number of another wire type): what is stored is always the plain one.
     request.DiscardUnknownFields()  # type: ignore[no-untyped-call, unused-ignore]
     canonical = request.SerializeToString()
     if body is None or canonical != body:
