@@ -30,7 +30,7 @@ from spanhouse.tracing.spans.model import AttributeValue, Event, Link, Resource,
 from spanhouse.tracing.spans.model import Scope as SpanScope
 from spanhouse.tracing.traceql import to_predicate
 from tests.kit import reference
-from tests.kit.spans import BASE, HOSTILE, MS, NAMES, TEXTS, make_span, random_spans, span_id, trace_id
+from tests.kit.spans import BASE, DAY, HOSTILE, MS, NAMES, TEXTS, make_span, random_spans, span_id, trace_id
 from tests.kit.store import Store
 
 ALL = TimeRange(0, 2**64 - 1)
@@ -124,6 +124,29 @@ def test_spans_of_absurd_times_are_found_by_id_and_do_not_break_search(store: St
 
     assert sorted(span.end_time for span in answer.spans) == sorted(span.end_time for span in spans)
     assert found(store, scope, "{ duration > 0ns }") == ["n1", "n3"]
+
+
+@pytest.mark.report("V22")
+@pytest.mark.parametrize("services", [None, frozenset({"web"})])
+@pytest.mark.parametrize(("start", "end"), [(0, 0), (10**19, 10**19 + 5), (BASE + 2 * DAY, BASE + 2 * DAY)])
+def test_a_bad_time_moves_no_figure_of_its_trace(
+    store: Store, start: int, end: int, services: frozenset[str] | None
+) -> None:
+    bad = make_span(2, 1, trace=2, at=50, start_time=start, end_time=end)
+    spans = [make_span(trace=1), make_span(trace=2, at=50, lasts=5), bad, make_span(trace=3, at=90, lasts=1)]
+    scope = replace(stored(store, *spans), services=services)
+
+    def search(order: Order, query: str = "{}") -> list[tuple[int, int, int]]:
+        answer = store.reader.search(TraceSearch(scope, ALL, to_predicate(query), order=order))
+        return [
+            (int.from_bytes(found.summary.trace_id), found.summary.start - BASE, found.summary.duration)
+            for found in answer.traces
+        ]
+
+    newest = [(3, 90 * MS, 1 * MS), (2, 50 * MS, 5 * MS), (1, 0, 10 * MS)]
+    assert search(Order.NEWEST) == newest
+    assert search(Order.SLOWEST) == [newest[2], newest[1], newest[0]]
+    assert search(Order.NEWEST, "{ traceDuration > 6ms }") == [newest[2]]
 
 
 @pytest.mark.report("V30", "V31", "V32")
@@ -264,7 +287,13 @@ PREDICATES = st.recursive(
     max_leaves=5,
 )
 RANGES = st.sampled_from(
-    [ALL, TimeRange(BASE, BASE + 600_000 * MS), TimeRange(BASE + 300_000 * MS, BASE + 1_200_000 * MS)]
+    [
+        ALL,
+        TimeRange(BASE, BASE + 600_000 * MS),
+        TimeRange(BASE + 300_000 * MS, BASE + 1_200_000 * MS),
+        TimeRange(0, BASE + 300_000 * MS),
+        TimeRange(BASE + 600_000 * MS, BASE + 2 * DAY),
+    ]
 )
 
 
@@ -294,8 +323,10 @@ def crowd(store: Store) -> Crowd:
     """Some hundred random spans of an instance, and another instance with the same span ids and other spans."""
     spans = _examples(120)
     scope, other = Scope(store.new_instance()), Scope(store.new_instance())
-    for start in range(0, len(spans), 40):
-        store.put(scope.instance, spans[start : start + 40])
+    arrivals = (BASE, BASE - 2 * DAY, BASE + 10 * DAY)
+    spans = [replace(span, received_at=arrivals[number % 5 % 3]) for number, span in enumerate(spans)]
+    for received_at in arrivals:
+        store.put(scope.instance, [span for span in spans if span.received_at == received_at], received_at)
     theirs = Resource({"service.name": "theirs"})
     store.put(other.instance, [replace(span, name=f"other {span.name}", resource=theirs) for span in spans])
     return Crowd(scope, spans, other)
@@ -305,7 +336,7 @@ def _examples(count: int) -> list[Span]:
     drawn: dict[bytes, Span] = {}
 
     @settings(max_examples=count, database=None, derandomize=True, deadline=None)
-    @given(st.lists(random_spans(traces=9), min_size=3, max_size=3))
+    @given(st.lists(random_spans(traces=9, odd_clocks=True), min_size=3, max_size=3))
     def draw(spans: list[Span]) -> None:
         drawn.update({span.span_id: span for span in spans})
 
@@ -431,3 +462,15 @@ def test_values_of_an_attribute_come_most_frequent_first(store: Store) -> None:
     assert store.reader.attribute_values(scope, ALL, "span", "code", 10) == [("int", "200"), ("string", "teapot")]
     assert ("bool", "true") in store.reader.attribute_values(scope, ALL, "any", "code", 10)
     assert store.reader.attribute_values(scope, ALL, "span", "absent", 10) == []
+
+
+def test_the_operations_called_most_come_first_and_the_rest_are_left_out(store: Store) -> None:
+    calls = {"rare": 1, "often": 3, "sometimes": 2}
+    spans = [make_span(n, name=name, at=n) for name, count in calls.items() for n in range(count)]
+    scope = stored(store, *spans)
+
+    rows = store.reader.operations(scope, ALL, "web", limit=2)
+
+    assert [(row.name, row.calls) for row in rows] == [("often", 3), ("sometimes", 2)]
+    assert store.reader.operation_names(scope, ALL, "web", limit=2) == [("web", "often", 2), ("web", "rare", 2)]
+    assert store.reader.service_names(scope, ALL) == ["web"]

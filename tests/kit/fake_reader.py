@@ -7,6 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from spanhouse.tracing.plan.plausible import extent
 from spanhouse.tracing.plan.predicates import (
     And,
     Attribute,
@@ -35,6 +36,7 @@ from spanhouse.tracing.plan.requests import (
 )
 from spanhouse.tracing.plan.scope import Scope, TimeRange
 from spanhouse.tracing.spans.model import Span, SpanKind, StatusCode
+from spanhouse.tracing.store.protocols import OPERATION_NAMES_MAX, OPERATIONS_DEFAULT
 
 _INTRINSICS: dict[Intrinsic, Callable[[Span], Value]] = {
     Intrinsic.NAME: lambda span: span.name,
@@ -96,17 +98,24 @@ class FakeReader:
             by_service[span.service].append(span)
         return [_red_row(service, "", 0, _entries(spans)) for service, spans in sorted(by_service.items())]
 
-    def operations(self, scope: Scope, time_range: TimeRange, service: str | None = None) -> Sequence[RedRow]:
+    def operations(
+        self, scope: Scope, time_range: TimeRange, service: str | None = None, *, limit: int = OPERATIONS_DEFAULT
+    ) -> Sequence[RedRow]:
         by_operation: dict[tuple[str, str, int], list[Span]] = defaultdict(list)
         for span in self._within(scope, time_range):
             if service is None or span.service == service:
                 by_operation[span.service, span.name, span.kind].append(span)
-        return [_red_row(*key, spans) for key, spans in sorted(by_operation.items())]
+        most = sorted(by_operation.items(), key=lambda item: (-len(item[1]), item[0]))
+        return [_red_row(*key, spans) for key, spans in most[:limit]]
+
+    def service_names(self, scope: Scope, time_range: TimeRange) -> Sequence[str]:
+        return sorted({span.service for span in self._within(scope, time_range)})
 
     def operation_names(
-        self, scope: Scope, time_range: TimeRange, service: str | None = None
+        self, scope: Scope, time_range: TimeRange, service: str | None = None, *, limit: int = OPERATION_NAMES_MAX
     ) -> Sequence[tuple[str, str, int]]:
-        return [(row.service, row.name, row.kind) for row in self.operations(scope, time_range, service)]
+        spans = self._within(scope, time_range)
+        return sorted({(s.service, s.name, s.kind) for s in spans if service in (None, s.service)})[:limit]
 
     def red_series(
         self, scope: Scope, time_range: TimeRange, step: int, service: str | None = None, operation: str | None = None
@@ -179,10 +188,11 @@ def _value(field: Attribute | Intrinsic, span: Span) -> Value | None:
 def _found(spans: list[Span], matched: list[Span], shown: int) -> FoundTrace:
     roots = sorted((span for span in spans if not span.parent_span_id), key=lambda span: span.start_time)
     services = {service: [s for s in spans if s.service == service] for service in {s.service for s in spans}}
+    start, end = extent(spans)
     summary = TraceSummary(
         trace_id=spans[0].trace_id,
-        start=min(span.start_time for span in spans),
-        end=max(span.start_time + span.duration for span in spans),
+        start=start,
+        end=end,
         spans=len(spans),
         errors=_errors(spans),
         services=tuple((name, len(members), _errors(members)) for name, members in sorted(services.items())),

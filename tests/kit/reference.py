@@ -9,6 +9,7 @@ import operator
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from itertools import product
 from typing import Any
 
@@ -176,13 +177,29 @@ def _reads(field: Field, found: Any, text: str) -> bool:
     return bool(found == text)
 
 
+DAY = 86_400 * 10**9
+
+
+def believed(spans: Sequence[Span]) -> list[tuple[int, int]]:
+    """Start and end of each span whose time is plausible; of every span when none is."""
+    good = []
+    for span in spans:
+        latest = span.received_at + DAY
+        if datetime.fromtimestamp(span.start_time // 10**9, UTC).year >= 2000 and span.start_time <= latest:
+            end = max(span.start_time, span.end_time)
+            good.append((span.start_time, end if end <= latest else span.start_time))
+    return good or [(span.start_time, max(span.start_time, span.end_time)) for span in spans]
+
+
 def summarise(spans: Sequence[Span]) -> TraceSummary:
+    times = believed(spans)
+    start, end = min(first for first, _ in times), max(last for _, last in times)
     roots = sorted((s for s in spans if not s.parent_span_id), key=lambda s: (s.start_time, s.service, s.name))
     counts, errors = Counter(s.service for s in spans), Counter(s.service for s in spans if s.status_code == 2)
     return TraceSummary(
         trace_id=spans[0].trace_id,
-        start=min(s.start_time for s in spans),
-        end=max(max(s.start_time, s.end_time) for s in spans),
+        start=start,
+        end=end,
         spans=len(spans),
         errors=sum(errors.values()),
         services=tuple((name, counts[name], errors[name]) for name in sorted(counts)),

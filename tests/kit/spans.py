@@ -11,6 +11,11 @@ from spanhouse.tracing.spans.model import Event, Link, Resource, Scope, Span
 BASE = 1_795_561_920_000_000_000
 """A start time, 2026-11-24, on no boundary of anything."""
 MS = 1_000_000
+DAY = 86_400_000 * MS
+YEAR_2000 = 946_684_800_000_000_000
+ODD_STARTS = (0, 1, YEAR_2000 - 1, YEAR_2000, BASE + DAY, BASE + DAY + 1, BASE + 3 * DAY, 10**19, 2**62)
+LENGTHS = (-1, 0, 1, 5 * MS, 100 * MS, 2_000 * MS)
+ODD_LENGTHS = (*LENGTHS, 2 * DAY)
 
 
 HOSTILE = (
@@ -100,11 +105,16 @@ LINKS = st.lists(
 
 
 @st.composite
-def random_spans(draw: st.DrawFn, traces: int = 4) -> Span:
-    """A span of one of a few traces within some twenty minutes, so that traces cross buckets of time."""
+def random_spans(draw: st.DrawFn, traces: int = 4, *, odd_clocks: bool = False) -> Span:
+    """A span of one of a few traces within some twenty minutes, so that traces cross buckets of time.
+
+    With `odd_clocks` a few start in another century.
+    """
     attributes = draw(ATTRIBUTES)
     service = draw(st.sampled_from(["web", "cart", "商品", "a/b"]))
     start = BASE + draw(st.integers(0, 1_200)) * 1_000 * MS + draw(st.sampled_from([0, 1, 999]))
+    if odd_clocks and draw(st.integers(0, 5)) == 0:
+        start = draw(st.sampled_from(ODD_STARTS))
     return Span(
         trace_id=trace_id(draw(st.integers(1, traces))),
         span_id=draw(st.binary(min_size=8, max_size=8).filter(any)),
@@ -112,7 +122,7 @@ def random_spans(draw: st.DrawFn, traces: int = 4) -> Span:
         name=draw(st.sampled_from(["GET /a", "GET /b", "", "query"])),
         kind=draw(st.integers(0, 5)),
         start_time=start,
-        end_time=start + draw(st.sampled_from([-1, 0, 1, 5 * MS, 100 * MS, 2_000 * MS])),
+        end_time=max(0, start + draw(st.sampled_from(ODD_LENGTHS if odd_clocks else LENGTHS))),
         service=service,
         status_code=draw(st.integers(0, 2)),
         status_message=draw(st.sampled_from(["", "boom"])),

@@ -86,5 +86,4 @@ def tag_values(scope: Scope, time_range: TimeRange, field: Field, limit: int) ->
 
 
 def _services(scope: Scope, time_range: TimeRange) -> list[tuple[str, str]]:
-    names = {service for service, _, _ in reader().operation_names(scope, time_range)}
-    return [("string", name) for name in sorted(names)]
+    return [("string", name) for name in reader().service_names(scope, time_range)]

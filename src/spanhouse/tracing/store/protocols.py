@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from spanhouse.tracing.plan.predicates import AttributeScope
 from spanhouse.tracing.plan.requests import (
@@ -21,6 +21,10 @@ from spanhouse.tracing.plan.requests import (
     UsageRow,
 )
 from spanhouse.tracing.plan.scope import Scope, TimeRange
+
+OPERATIONS_DEFAULT: Final = 1_000
+OPERATION_NAMES_MAX: Final = 200_000
+"""A service that puts ids into its names has no end of them; more than these no list can show."""
 
 
 class Refusal(Exception):
@@ -60,14 +64,20 @@ class Reader(Protocol):
         """One row per service, by name. Counts entry spans (server, consumer) or, where a service has none, all."""
         ...
 
-    def operations(self, scope: Scope, time_range: TimeRange, service: str | None = None) -> Sequence[RedRow]:
-        """One row per service, operation and kind."""
+    def operations(
+        self, scope: Scope, time_range: TimeRange, service: str | None = None, *, limit: int = OPERATIONS_DEFAULT
+    ) -> Sequence[RedRow]:
+        """One row per service, operation and kind; the `limit` with the most calls, most first."""
+        ...
+
+    def service_names(self, scope: Scope, time_range: TimeRange) -> Sequence[str]:
+        """Distinct services, in order: cheaper than `services`."""
         ...
 
     def operation_names(
-        self, scope: Scope, time_range: TimeRange, service: str | None = None
+        self, scope: Scope, time_range: TimeRange, service: str | None = None, *, limit: int = OPERATION_NAMES_MAX
     ) -> Sequence[tuple[str, str, int]]:
-        """Distinct (service, operation, kind), in order: cheaper than `operations`, for lists to choose from."""
+        """Distinct (service, operation, kind), the first `limit` in order: cheaper than `operations`."""
         ...
 
     def red_series(
@@ -89,7 +99,7 @@ class Reader(Protocol):
         ...
 
     def usage(self, scope: Scope, received: TimeRange) -> Sequence[UsageRow]:
-        """What was taken in, by service and by each hour of receipt that overlaps `received`. Deletions change nothing."""
+        """What was taken in, by service and each hour of receipt that overlaps `received`. Deletions change nothing."""
         ...
 
 

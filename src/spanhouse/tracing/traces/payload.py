@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from spanhouse.tracing.traces.times import Scale, critical_path, plausible, scale_of, self_segments
+from spanhouse.tracing.plan.plausible import plausible
+from spanhouse.tracing.traces.times import Scale, critical_path, scale_of, self_segments
 from spanhouse.tracing.traces.tree import Notice, Tree
 
 Payload = dict[str, Any]

@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from spanhouse.base.clock import NANOS_PER_DAY
+from spanhouse.tracing.plan.plausible import extent
 from spanhouse.tracing.spans.model import Span
 from spanhouse.tracing.traces.tree import Tree
 
 Segment = tuple[int, int]
 """From, to; ns since the epoch."""
-
-EARLIEST_PLAUSIBLE = 946_684_800_000_000_000  # 2000: nobody traced before it, but unset clocks say 1970
-LATEST_PLAUSIBLE = 4_102_444_800_000_000_000  # 2100, where the time of receipt is not known
-CLOCK_AHEAD_MAX = NANOS_PER_DAY  # further ahead of its receipt a span cannot be by an honest clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,27 +25,9 @@ class Scale:
         return self.end - self.start
 
 
-def plausible(span: Span) -> bool:
-    """Whether a span's start may be believed, so that one broken clock does not squeeze all others to nothing."""
-    return EARLIEST_PLAUSIBLE <= span.start_time <= _latest(span)
-
-
 def scale_of(spans: Sequence[Span]) -> Scale:
-    """From the first start to the last end of the spans whose times are plausible; of all, when none is."""
-    believed = [span for span in spans if plausible(span)]
-    if not believed:
-        believed = list(spans)
-        if not believed:
-            return Scale(0, 0)
-        return Scale(min(s.start_time for s in believed), max(max(s.start_time, s.end_time) for s in believed))
-    ends = [
-        max(span.start_time, span.end_time) if span.end_time <= _latest(span) else span.start_time for span in believed
-    ]
-    return Scale(min(span.start_time for span in believed), max(ends))
-
-
-def _latest(span: Span) -> int:
-    return span.received_at + CLOCK_AHEAD_MAX if span.received_at else LATEST_PLAUSIBLE
+    """From the trace's start to its end, so that one broken clock does not squeeze all others to nothing."""
+    return Scale(*extent(spans)) if spans else Scale(0, 0)
 
 
 def self_segments(tree: Tree, row: int) -> list[Segment]:

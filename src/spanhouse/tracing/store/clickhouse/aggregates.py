@@ -40,20 +40,40 @@ def services(scope: Scope, time_range: TimeRange) -> Statement:
     )
 
 
-def operations(scope: Scope, time_range: TimeRange, service: str | None) -> Statement:
+def operations(scope: Scope, time_range: TimeRange, service: str | None, limit: int) -> Statement:
+    """service, name, kind, calls, errors, quantiles; the most called first.
+
+    The calls alone say which: quantiles of all, however many names there are, would take most of the time.
+    """
     build = Build(scope)
     source = build.source("red_minutes", _minutes(build, time_range), *_of_service(build, service))
+    most = f"SELECT service, name, kind FROM {source} GROUP BY service, name, kind {_most_called(limit)}"
+    source = build.source(
+        "red_minutes", _minutes(build, time_range), *_of_service(build, service), f"(service, name, kind) IN ({most})"
+    )
     return build.done(
         f"SELECT service, name, kind, sum(calls), sum(errors), quantilesBFloat16Merge({SKETCH})(durations) "
-        f"FROM {source} GROUP BY service, name, kind ORDER BY service, name, kind"
+        f"FROM {source} GROUP BY service, name, kind {_most_called(limit)}"
     )
 
 
-def operation_names(scope: Scope, time_range: TimeRange, service: str | None) -> Statement:
+def _most_called(limit: int) -> str:
+    return f"ORDER BY sum(calls) DESC, service, name, kind LIMIT {int(limit)}"
+
+
+def service_names(scope: Scope, time_range: TimeRange) -> Statement:
+    build = Build(scope)
+    source = build.source("red_minutes", _minutes(build, time_range))
+    return build.done(f"SELECT DISTINCT service FROM {source} ORDER BY service")
+
+
+def operation_names(scope: Scope, time_range: TimeRange, service: str | None, limit: int) -> Statement:
     """Distinct service, name, kind."""
     build = Build(scope)
     source = build.source("red_minutes", _minutes(build, time_range), *_of_service(build, service))
-    return build.done(f"SELECT DISTINCT service, name, kind FROM {source} ORDER BY service, name, kind")
+    return build.done(
+        f"SELECT DISTINCT service, name, kind FROM {source} ORDER BY service, name, kind LIMIT {int(limit)}"
+    )
 
 
 def red_series(scope: Scope, time_range: TimeRange, step: int, service: str | None, operation: str | None) -> Statement:

@@ -7,11 +7,18 @@ from collections.abc import Sequence
 from typing import Final
 
 from spanhouse.tracing.plan.predicates import And, Compare, Constant, Intrinsic, Predicate
-from spanhouse.tracing.plan.requests import TraceSearch, TraceSummary
+from spanhouse.tracing.plan.requests import TraceSearch
 from spanhouse.tracing.plan.scope import Scope, TimeRange
 from spanhouse.tracing.store.clickhouse.conditions import Conditions
 from spanhouse.tracing.store.clickhouse.rows import SPAN_COLUMNS, STUB_COLUMNS
-from spanhouse.tracing.store.clickhouse.statements import Build, Statement, whole_buckets
+from spanhouse.tracing.store.clickhouse.statements import (
+    FIRST_ROOT,
+    OF_SPANS,
+    PLAUSIBLE,
+    Build,
+    Statement,
+    whole_buckets,
+)
 
 SELECTED_COLUMNS: Final = (*SPAN_COLUMNS[16:21], *SPAN_COLUMNS[21:26])
 """Attributes of a matched span and of its resource, fetched only when some are asked for."""
@@ -58,7 +65,8 @@ def where_of(request: TraceSearch) -> Predicate:
 def candidates(request: TraceSearch, part: TimeRange, limit: int) -> Statement:
     """Traces with a matching span that starts in `part`, by their first such span, latest first.
 
-    That span starts no earlier than its trace, so what it gives is an upper bound of the trace's own start.
+    That span starts no earlier than its trace, so what it gives is an upper bound of the trace's own start; not so
+    where its time is implausible, but `implausible` finds those traces.
     """
     build = Build(request.scope)
     source = build.source("spans", build.started_in(part), Conditions(build).sql(where_of(request)))
@@ -76,6 +84,21 @@ def every_trace(scope: Scope, part: TimeRange, limit: int) -> Statement:
     return build.done(
         f"SELECT hex(trace_id), min(start) AS first FROM {source} "
         f"GROUP BY trace_id HAVING first <= {last} ORDER BY first DESC, trace_id LIMIT {int(limit)}"
+    )
+
+
+def implausible(request: TraceSearch) -> Statement:
+    """Of the traces that match by a span of implausible time, which bounds nothing, those that start last."""
+    build = Build(request.scope)
+    conditions = [build.started_in(request.range), f"NOT {PLAUSIBLE}", Conditions(build).sql(where_of(request))]
+    if request.scope.services is None:
+        marked = build.source("trace_summaries", build.buckets(request.range), "implausible > 0", service=None)
+        conditions.insert(0, f"trace_id IN (SELECT trace_id FROM {marked})")
+    matching = build.source("spans", *conditions)
+    source = build.source("spans", f"trace_id IN (SELECT trace_id FROM {matching})")
+    return build.done(
+        f"SELECT hex(trace_id), {OF_SPANS} FROM {source} "
+        f"GROUP BY trace_id ORDER BY trace_start DESC, trace_id LIMIT {int(request.limit)}"
     )
 
 
@@ -116,21 +139,23 @@ def summaries(scope: Scope, trace_ids: Sequence[bytes]) -> Statement:
     build = Build(scope)
     source = build.source("spans", f"trace_id IN {_trace_ids(build, trace_ids)}")
     return build.done(
-        "SELECT hex(trace_id), min(start_time), max(start_time + duration), count(), "
+        f"SELECT hex(trace_id), {OF_SPANS}, min(start_time), max(start_time), count(), "
         "countIf(status_code = 2), sumMap(map(service, toUInt64(1))), "
         "sumMap(map(service, toUInt64(status_code = 2))), "
-        "min(tuple(parent_span_id != toFixedString('', 8), start_time, service, name)) "
-        f"FROM {source} GROUP BY trace_id"
+        f"{FIRST_ROOT} FROM {source} GROUP BY trace_id"
     )
 
 
-def matched_spans(request: TraceSearch, found: Sequence[TraceSummary]) -> Statement:
-    """The first matching spans of each of these traces, each row with how many the trace has."""
+def matched_spans(request: TraceSearch, trace_ids: Sequence[bytes], starts: TimeRange) -> Statement:
+    """The first matching spans of each of these traces, each row with how many the trace has.
+
+    All of these traces' spans start within `starts`.
+    """
     build = Build(request.scope)
     source = build.source(
         "spans",
-        f"trace_id IN {_trace_ids(build, [summary.trace_id for summary in found])}",
-        build.started_in(_covering(request.range, found)),
+        f"trace_id IN {_trace_ids(build, trace_ids)}",
+        build.started_in(_common(request.range, starts)),
         Conditions(build).sql(request.where),
     )
     columns = ["hex(trace_id)", "hex(span_id)", "service", "name", "start_time", "duration"]
@@ -141,10 +166,9 @@ def matched_spans(request: TraceSearch, found: Sequence[TraceSummary]) -> Statem
     return build.done(f"SELECT {', '.join(columns)} FROM {source} ORDER BY start_time, span_id{cut}")
 
 
-def _covering(time_range: TimeRange, found: Sequence[TraceSummary]) -> TimeRange:
-    """The part of the range in which these traces' spans start."""
-    start = max(time_range.start, min(summary.start for summary in found))
-    return TimeRange(start, max(start, min(time_range.end, max(summary.end for summary in found))))
+def _common(time_range: TimeRange, starts: TimeRange) -> TimeRange:
+    start = max(time_range.start, starts.start)
+    return TimeRange(start, max(start, min(time_range.end, starts.end)))
 
 
 def _trace_ids(build: Build, trace_ids: Sequence[bytes]) -> str:

@@ -23,8 +23,8 @@ SCOPED_BY_SERVICE: Final = re.compile(
 
 _WORDS: Final = """
     arrayConcat arrayExists arrayFilter arrayFlatten arrayJoin arrayMap count countIf empty hex if intDiv lower map
-    mapApply mapContains mapKeys match max min multiIf quantilesBFloat16Merge quantilesBFloat16MergeIf sum sumIf sumMap
-    toFixedString toInt128 toString toUInt64 tuple unhex
+    mapApply mapContains mapKeys match max maxIf min minIf multiIf quantilesBFloat16Merge quantilesBFloat16MergeIf sum
+    sumIf sumMap toFixedString toInt128 toString toUInt64 tuple unhex
     and as by from having in not or over select where
 """
 FUNCTIONS: Final = frozenset(_WORDS.split())

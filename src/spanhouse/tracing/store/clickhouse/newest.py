@@ -2,7 +2,8 @@
 
 What is known of a trace before it is looked up is a bound: its first matching span within a slice starts no earlier
 than the trace. So traces are looked up in order of that bound, and the search ends when the last one wanted is newer
-than the bound of all that were not looked up.
+than the bound of all that were not looked up. A span of implausible time (plan/plausible.py) is no such bound: its
+trace may start later. The few traces that match by one are given beforehand.
 """
 
 from __future__ import annotations
@@ -20,9 +21,14 @@ Candidates = Callable[[TimeRange, int], Sequence[tuple[bytes, int]]]
 Summaries = Callable[[Sequence[bytes]], Mapping[bytes, TraceSummary]]
 
 
-def newest(time_range: TimeRange, limit: int, candidates: Candidates, summaries: Summaries) -> list[TraceSummary]:
-    """The `limit` traces with the latest start, latest first, ties by id."""
-    found: dict[bytes, TraceSummary] = {}
+def newest(
+    time_range: TimeRange, limit: int, unbounded: Sequence[bytes], candidates: Candidates, summaries: Summaries
+) -> list[TraceSummary]:
+    """The `limit` traces with the latest start, latest first, ties by id.
+
+    `unbounded` are, of the traces that match by a span of implausible time, the `limit` with the latest start.
+    """
+    found = dict(summaries(unbounded))
     best: list[TraceSummary] = []
     for part in slices(time_range):
         size = 2 * limit + 20

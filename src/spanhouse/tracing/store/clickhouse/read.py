@@ -29,6 +29,7 @@ from spanhouse.tracing.store.clickhouse.engine import Engine, EngineError
 from spanhouse.tracing.store.clickhouse.newest import newest
 from spanhouse.tracing.store.clickhouse.rows import SpanRows, attributes_of, stub
 from spanhouse.tracing.store.clickhouse.statements import BUCKET_NS, Statement
+from spanhouse.tracing.store.protocols import OPERATION_NAMES_MAX, OPERATIONS_DEFAULT
 
 Rows = Sequence[Sequence[Any]]
 CANNOT_COMPILE_REGEXP: Final = 427
@@ -62,6 +63,7 @@ class ClickHouseReader:
             summaries = newest(
                 request.range,
                 request.limit,
+                [bytes.fromhex(row[0]) for row in asking.rows(compile.implausible(request))],
                 lambda part, size: asking.candidates(request, part, size),
                 asking.summaries,
             )
@@ -76,13 +78,18 @@ class ClickHouseReader:
     def services(self, scope: Scope, time_range: TimeRange) -> Sequence[RedRow]:
         return [_red_row(row) for row in self._ask(scope, aggregates.services(scope, time_range))]
 
-    def operations(self, scope: Scope, time_range: TimeRange, service: str | None = None) -> Sequence[RedRow]:
-        return [_red_row(row) for row in self._ask(scope, aggregates.operations(scope, time_range, service))]
+    def operations(
+        self, scope: Scope, time_range: TimeRange, service: str | None = None, *, limit: int = OPERATIONS_DEFAULT
+    ) -> Sequence[RedRow]:
+        return [_red_row(row) for row in self._ask(scope, aggregates.operations(scope, time_range, service, limit))]
+
+    def service_names(self, scope: Scope, time_range: TimeRange) -> Sequence[str]:
+        return [name for (name,) in self._ask(scope, aggregates.service_names(scope, time_range))]
 
     def operation_names(
-        self, scope: Scope, time_range: TimeRange, service: str | None = None
+        self, scope: Scope, time_range: TimeRange, service: str | None = None, *, limit: int = OPERATION_NAMES_MAX
     ) -> Sequence[tuple[str, str, int]]:
-        rows = self._ask(scope, aggregates.operation_names(scope, time_range, service))
+        rows = self._ask(scope, aggregates.operation_names(scope, time_range, service, limit))
         return [(row_service, name, kind) for row_service, name, kind in rows]
 
     def red_series(
@@ -122,6 +129,7 @@ class _Asking:
         self._engine = engine
         self._scope = scope
         self.cost = ReadCost()
+        self._starts: dict[bytes, TimeRange] = {}
 
     def rows(self, statement: Statement) -> Rows:
         guard.check(statement, self._scope)
@@ -147,7 +155,9 @@ class _Asking:
         if not trace_ids:
             return {}
         rows = self.rows(compile.summaries(self._scope, trace_ids))
-        return {summary.trace_id: summary for summary in map(_summary, rows)}
+        found = {summary.trace_id: summary for summary in map(_summary, rows)}
+        self._starts.update(zip(found, (TimeRange(row[4], row[5]) for row in rows), strict=True))
+        return found
 
     def matched(
         self, request: TraceSearch, found: Sequence[TraceSummary]
@@ -155,9 +165,11 @@ class _Asking:
         if not found:
             return {}
         trace_ids = [summary.trace_id for summary in found]
+        each = [self._starts[trace_id] for trace_id in trace_ids]
+        starts = TimeRange(min(of.start for of in each), max(of.end for of in each))
         spans: dict[bytes, list[MatchedSpan]] = {trace_id: [] for trace_id in trace_ids}
         counts: dict[bytes, int] = dict.fromkeys(trace_ids, 0)
-        for row in self.rows(compile.matched_spans(request, found)):
+        for row in self.rows(compile.matched_spans(request, trace_ids, starts)):
             trace_id = bytes.fromhex(row[0])
             counts[trace_id] = row[6]
             spans[trace_id].append(_matched_span(row, request.select))
@@ -170,7 +182,7 @@ def _stored(spans: list[Span], limit: int) -> StoredTrace:
 
 
 def _summary(row: Sequence[Any]) -> TraceSummary:
-    trace_id, start, end, spans, errors, per_service, errors_per_service, root = row
+    trace_id, _, start, end, _, _, spans, errors, per_service, errors_per_service, root = row
     is_child, _, root_service, root_name = root
     services = sorted((name, count, errors_per_service.get(name, 0)) for name, count in per_service.items())
     return TraceSummary(

@@ -7,7 +7,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from spanhouse.tracing.plan.plausible import CLOCK_AHEAD_MAX, EARLIEST_PLAUSIBLE
 from spanhouse.tracing.plan.scope import Scope, TimeRange
+
+_LATEST: Final = f"received_at + {CLOCK_AHEAD_MAX}"
+PLAUSIBLE: Final = f"(start_time >= {EARLIEST_PLAUSIBLE} AND start_time <= {_LATEST})"
+"""Of a row of spans: the rule of `plan/plausible.py`."""
+_BELIEVED_END: Final = f"start_time + if(start_time + duration > {_LATEST}, 0, duration)"
+NO_START: Final = 2**64 - 1
+
+OF_SPANS: Final = (
+    f"countIf({PLAUSIBLE}) AS believed, "
+    f"if(believed > 0, minIf(start_time, {PLAUSIBLE}), min(start_time)) AS trace_start, "
+    f"if(believed > 0, maxIf({_BELIEVED_END}, {PLAUSIBLE}), max(start_time + duration)) AS trace_end"
+)
+"""Columns trace_start and trace_end of the spans of a trace."""
+OF_SUMMARIES: Final = (
+    "min(good_start) AS first_good, "
+    f"if(first_good = {NO_START}, min(start), first_good) AS trace_start, "
+    f"if(first_good = {NO_START}, max(end), max(good_end)) AS trace_end"
+)
+"""The same, of the rows of trace_summaries."""
+FIRST_ROOT: Final = "min(tuple(parent_span_id != toFixedString('', 8), start_time, service, name))"
 
 BUCKET_NS: Final = 300_000_000_000
 """Length of `start_bucket`, by which the spans table is ordered."""
@@ -64,17 +85,15 @@ class Build:
         """
         conditions = [among] if among else []
         if self.scope.services is None:
-            figures = "min(start) AS trace_start, max(end) - trace_start AS trace_duration, min(root) AS first_root"
+            figures = f"{OF_SUMMARIES}, min(root) AS first_root"
             source = self.source("trace_summaries", *conditions, service=None)
         else:
-            figures = (
-                "min(start_time) AS trace_start, max(start_time + duration) - trace_start AS trace_duration, "
-                "min(tuple(parent_span_id != toFixedString('', 8), start_time, service, name)) AS first_root"
-            )
+            figures = f"{OF_SPANS}, {FIRST_ROOT} AS first_root"
             source = self.source("spans", *conditions)
         return (
-            f"SELECT trace_id, {figures}, first_root.1 = 0 AS has_root, first_root.3 AS root_service, "
-            f"first_root.4 AS root_name FROM {source} GROUP BY trace_id"
+            f"SELECT trace_id, {figures}, trace_end - trace_start AS trace_duration, "
+            f"first_root.1 = 0 AS has_root, first_root.3 AS root_service, first_root.4 AS root_name "
+            f"FROM {source} GROUP BY trace_id"
         )
 
     def started_in(self, time_range: TimeRange) -> str:
