@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from spanhouse.api.authentication import query_scope
 from spanhouse.base.clock import FixedClock
-from spanhouse.base.errors import Forbidden, Refused, Unauthenticated
+from spanhouse.base.errors import Forbidden, Malformed, Refused, Unauthenticated
 from spanhouse.customers.accounts.models import User
 from spanhouse.customers.instances import services
 from spanhouse.customers.instances.models import Key
@@ -198,6 +198,14 @@ def test_a_tenant_that_is_not_the_tokens_own_is_refused(tenant: str) -> None:
     operator()
 
     with pytest.raises(Refused):
+        query_scope(ask(X_Scope_OrgID=tenant))
+
+
+@pytest.mark.parametrize(("tenant", "error"), [("a/b", Malformed), ("local|other", Malformed), ("other", Forbidden)])
+def test_what_is_no_tenant_id_is_refused_as_when_sending(tenant: str, error: type[Refused]) -> None:
+    operator()
+
+    with pytest.raises(error):
         query_scope(ask(X_Scope_OrgID=tenant))
 
 

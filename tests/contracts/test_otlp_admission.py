@@ -68,8 +68,8 @@ def test_a_key_comes_in_the_path(otlp: Receiver, path: str) -> None:
         ({"x-api-key": "stale"}, 401, "expired"),
         ({"x-api-key": "reader"}, 403, "ingest key"),
         ({"x-api-key": "orphan"}, 403, "gone"),
-        ({"x-api-key": "page"}, 403, "no origin is not one"),
-        ({"x-api-key": "page", "origin": "https://evil.example"}, 403, "https://evil.example is not one"),
+        ({"x-api-key": "page"}, 403, "for browsers of https://shop.example; the request names no origin"),
+        ({"x-api-key": "page", "origin": "https://evil.example"}, 403, "the request comes from https://evil.example"),
     ],
 )
 def test_keys_that_do_not_fit(otlp: Receiver, headers: dict[str, str], status: int, message: str) -> None:

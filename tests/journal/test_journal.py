@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from spanhouse.base.clock import FixedClock
-from spanhouse.base.errors import StorageFull, Unavailable
+from spanhouse.base.errors import SpanhouseError, StorageFull, Unavailable
 from spanhouse.tracing.journal import Envelope, Journal
 from spanhouse.tracing.journal import journal as journal_module
 from spanhouse.tracing.journal.envelope import encode
@@ -365,3 +365,43 @@ def test_a_segment_that_its_writer_closes_meanwhile_is_not_closed_twice(tmp_path
         assert recover_abandoned(tmp_path) == []
 
     assert stored(tmp_path) == bodies(1)
+
+
+# ── a writer that dies ──
+
+
+def broken_writer(*_: Any) -> int:
+    raise RuntimeError("a mistake of ours")
+
+
+def test_when_writing_stops_by_itself_nobody_waits_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(journal: Journal) -> None:
+        await journal.append(envelope(1))
+        monkeypatch.setattr(journal_module, "_write_all", broken_writer)
+
+        for number in (2, 3):
+            with pytest.raises(Unavailable):
+                await asyncio.wait_for(journal.append(envelope(number)), 10)
+        with pytest.raises(SpanhouseError, match="stopped by itself"):
+            await asyncio.wait_for(journal.failed(), 10)
+
+    run(test, tmp_path)
+    monkeypatch.undo()
+
+    recover_abandoned(tmp_path)
+    assert stored(tmp_path) == bodies(1)
+
+
+def test_all_that_wait_when_writing_stops_by_itself_are_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_module, "_write_all", broken_writer)
+
+    async def test(journal: Journal) -> None:
+        waiting = [journal.append(envelope(number)) for number in range(50)]
+
+        answers = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 10)
+
+        assert {type(answer) for answer in answers} == {Unavailable}
+
+    run(test, tmp_path)

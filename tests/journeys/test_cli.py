@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -76,6 +77,44 @@ def test_keys_are_listed_without_secrets(server: RunningServer) -> None:
     assert key["secret"] not in server.cli("key", "list", "--revoked").stdout
 
 
+def test_when_a_key_last_sent_is_shown(server: RunningServer) -> None:
+    used, unused = server.cli_json("key", "create", "used"), server.cli_json("key", "create", "unused")
+    wait_until(lambda: send(server, used["secret"]) == 200, 1)
+
+    def last_used(key: Any) -> Any:
+        return next(row["last_used"] for row in server.cli_json("key", "list") if row["id"] == key["id"])
+
+    wait_until(lambda: last_used(used), 60)  # intake tells at most every 10 s, and as often it is taken up
+    assert datetime.fromisoformat(last_used(used)) >= datetime.fromisoformat(used["created"])
+    assert last_used(unused) is None
+    assert last_used(used)[:10] in server.log_in().get("/keys").text
+
+
+def test_a_key_is_found_whatever_its_instance(server: RunningServer) -> None:
+    other = server.cli_json("instance", "create", "other")["id"]
+    key = server.cli_json("key", "create", "x", "--instance", other)
+    assert key["id"] in {row["id"] for row in server.cli_json("key", "list")}
+    assert key["id"] not in {row["id"] for row in server.cli_json("key", "list", "--instance", "local")}
+
+    server.cli_json("key", "rotate", key["id"])
+    elsewhere = server.cli("key", "revoke", key["id"], "--instance", "local", check=False)
+    server.cli("key", "revoke", key["id"])
+
+    assert elsewhere.returncode == 2
+    shown = {row["id"]: row["state"] for row in server.cli_json("key", "list", "--revoked")}
+    assert shown[key["id"]] == "revoked"
+
+
+def test_a_table_in_a_pipe_has_one_line_for_each_row(server: RunningServer) -> None:
+    name = "a name that is much wider than eighty columns, " * 4
+    server.cli("key", "create", name)
+
+    lines = server.cli("key", "list").stdout.splitlines()
+
+    assert len(lines) == 1 + len(server.cli_json("key", "list"))
+    assert sum(name.strip() in line for line in lines) == 1
+
+
 def test_an_instance_is_made_and_changed(server: RunningServer) -> None:
     made = server.cli_json("instance", "create", "staging", "--retention-days", "3")
 
@@ -130,7 +169,7 @@ def test_check_says_what_is_wrong(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "does not exist" in done.stdout
     assert "does not answer" in done.stdout
-    assert "SPANHOUSE_CONSLE_PORT is set but is not a setting" in done.stdout
+    assert "SPANHOUSE_CONSLE_PORT is set but is not a setting; did you mean SPANHOUSE_CONSOLE_PORT?" in done.stdout
 
 
 def test_commands_before_the_first_start_say_what_to_do(tmp_path: Path) -> None:
@@ -161,6 +200,18 @@ def test_the_parts_of_a_cluster_refuse_the_embedded_store(server: RunningServer)
 
     assert done.returncode == 2
     assert "use `spanhouse serve`" in done.stderr
+
+
+def test_the_second_account_ends_what_needs_no_key_and_says_so(tmp_path: Path) -> None:
+    with RunningServer(tmp_path / "data", retention_day=3) as server:
+        quiet = server.cli("instance", "create", "mine")
+        loud = server.cli("instance", "create", "theirs", "--new-account", "Shop Ltd")
+
+        assert quiet.stderr == ""
+        assert loud.stderr.startswith("spanhouse: warning: there is more than one account now")
+        assert loud.stderr.count("\n") == 1
+        warning = "spanhouse: warning: SPANHOUSE_RETENTION_DAY is not a setting and is ignored; "
+        assert f"{warning}did you mean SPANHOUSE_RETENTION_DAYS?\n" in server.log.read_text()
 
 
 def test_the_trial_clock_moves_for_all_processes(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from spanhouse.runtime.ingest_process import IngestOptions, Ports, listen
 from spanhouse.tracing.ingest.grants import GrantsFile
 from spanhouse.tracing.ingest.intake import Intake
 from spanhouse.tracing.ingest.pressure import IN_FLIGHT_BYTES_MAX, InFlight
+from spanhouse.tracing.ingest.uses import UseFile
 from spanhouse.tracing.journal import Envelope
 
 NOW_NS = 1_790_000_000 * 10**9
@@ -67,13 +68,20 @@ class Receiver:
     """What a test sees of the running listeners."""
 
     def __init__(
-        self, directory: Path, ports: Ports, intake: Intake, journal: MemoryJournal, clock: FixedClock
+        self,
+        directory: Path,
+        ports: Ports,
+        intake: Intake,
+        journal: MemoryJournal,
+        clock: FixedClock,
+        uses: UseFile,
     ) -> None:
         self.directory = directory
         self.ports = ports
         self.in_flight = intake.in_flight
         self.journal = journal
         self.clock = clock
+        self.uses = uses
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{ports.otlp_http}", timeout=30)
 
     @property
@@ -123,10 +131,11 @@ def receiver(
         write_grants(directory, granted)
     journal, clock = MemoryJournal(), FixedClock(NOW_NS)
     options = IngestOptions(directory, otlp_http_port=0, otlp_grpc_port=0, body_seconds_max=body_seconds_max)
-    intake = Intake(journal, GrantsFile(options.grants_path), clock, InFlight(in_flight_bytes_max))
+    in_flight, uses = InFlight(in_flight_bytes_max), UseFile(options.uses_path)
+    intake = Intake(journal, GrantsFile(options.grants_path), clock, in_flight, uses)
     thread = _ListenerThread(intake, options)
     try:
-        running = Receiver(directory, thread.start(), intake, journal, clock)
+        running = Receiver(directory, thread.start(), intake, journal, clock, uses)
         yield running
         running.http.close()
     finally:

@@ -107,6 +107,25 @@ def test_a_misspelt_variable_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None
     assert spanhouse_settings.unknown_variables() == ["SPANHOUSE_CONSOLEPORT"]
 
 
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("SPANHOUSE_CONSOLEPORT", "SPANHOUSE_CONSOLE_PORT"),
+        ("SPANHOUSE_RETENTION", "SPANHOUSE_RETENTION_DAYS"),
+        ("SPANHOUSE_DATA_DIR", "SPANHOUSE_DATA"),
+        ("SPANHOUSE_XYZZY", None),
+    ],
+)
+def test_the_setting_that_was_meant_is_named(variable: str, meant: str | None) -> None:
+    assert spanhouse_settings.closest_setting(variable) == meant
+
+
+def test_the_query_commands_token_is_no_misspelt_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPANHOUSE_TOKEN", "x")
+
+    assert spanhouse_settings.unknown_variables() == []
+
+
 def test_the_clock_is_the_machines_unless_a_trial_was_started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     settings = spanhouse_settings.load(data=tmp_path)
     assert isinstance(settings.make_clock(), SystemClock)

@@ -13,7 +13,7 @@ from spanhouse.base.errors import Forbidden, Unauthenticated
 from spanhouse.customers.accounts.models import User
 from spanhouse.customers.instances import selectors, services
 from spanhouse.customers.instances.models import Instance
-from spanhouse.tracing.ingest.admission import Caller, is_loopback
+from spanhouse.tracing.ingest.admission import Caller, check_tenant, is_loopback
 from spanhouse.tracing.plan.scope import Scope
 
 _HOW = "send a query token as Authorization: Bearer TOKEN, as a Basic password, or as x-api-key"
@@ -23,12 +23,12 @@ def query_scope(request: HttpRequest) -> Scope:
     """What this request may read.
 
     A token that is sent decides alone, even where a session or loopback would do. Raises Unauthenticated when nothing
-    says who asks, Forbidden when that one may not read this now.
+    says who asks, Forbidden when that one may not read this now, Malformed for an X-Scope-OrgID that is no tenant id.
     """
     now_ns = settings.CLOCK.now_ns()
     secret = _secret(request)
     instance = _by_token(secret, now_ns) if secret is not None else _by_session(request) or _by_loopback(request)
-    _check_tenant(request.headers.get("X-Scope-OrgID"), instance)
+    check_tenant(request.headers.get("X-Scope-OrgID"), instance.pk)
     grant = selectors.instance_grant(instance)
     if not grant.may_query(now_ns):
         raise Forbidden(grant.denial or f"instance {instance.pk} answers no queries at present")
@@ -95,8 +95,3 @@ def _by_loopback(request: HttpRequest) -> Instance:
 def _caller(request: HttpRequest) -> Caller:
     # "" is no loopback name: HTTP/1.0 without a Host header gets no instance for free.
     return Caller(request.headers.get, request.META.get("REMOTE_ADDR") or "", request.headers.get("Host", ""))
-
-
-def _check_tenant(tenant: str | None, instance: Instance) -> None:
-    if tenant is not None and tenant != instance.pk:
-        raise Forbidden("X-Scope-OrgID names another tenant than the token")

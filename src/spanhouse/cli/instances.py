@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from spanhouse.base.errors import Malformed
 from spanhouse.cli.environment import accounts_database
-from spanhouse.cli.output import errors_in_one_line, out, print_json, print_table
+from spanhouse.cli.output import errors_in_one_line, out, print_json, print_table, warn
 
 if TYPE_CHECKING:
     from spanhouse.customers.instances.models import Instance
@@ -18,6 +18,11 @@ app = typer.Typer(no_args_is_help=True, help="Instances: each keeps spans of its
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 InstanceArgument = Annotated[str, typer.Argument(help="Id of the instance.")]
+
+_LOOPBACK_CLOSED = (
+    "there is more than one account now, so programs on this machine need a key from now on; those that send or read "
+    "without one are refused at once (`spanhouse key create NAME` makes one)"
+)
 
 
 @app.command()
@@ -36,13 +41,16 @@ def create(
     """
     with errors_in_one_line(), accounts_database() as (settings, now):
         from spanhouse.customers.accounts import selectors as accounts
-        from spanhouse.customers.instances import services
+        from spanhouse.customers.instances import selectors, services
 
         if account and new_account:
             raise Malformed("give either --account or --new-account")
+        was_open = selectors.loopback_instance() is not None
         owner = services.open_account(new_account, now=now) if new_account else accounts.get_account(account)
         days = settings.retention_days if retention_days is None else retention_days
         _show(services.create_instance(owner, name, now=now, retention_days=days), as_json)
+        if was_open and selectors.loopback_instance() is None:
+            warn(_LOOPBACK_CLOSED)
 
 
 @app.command("list")

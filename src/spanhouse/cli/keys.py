@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Ingest keys and query tokens of an instance.")
 
 InstanceOption = Annotated[str, typer.Option("--instance", "-i", help="Id of the instance.")]
+InstanceFilter = Annotated[
+    str | None, typer.Option("--instance", "-i", help="Only keys of this instance.", show_default=False)
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -49,7 +52,7 @@ def create(
 
 @app.command("list")
 def list_(
-    instance: InstanceOption = "local",
+    instance: InstanceFilter = None,
     revoked: Annotated[bool, typer.Option("--revoked", help="Show revoked keys too.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -62,22 +65,27 @@ def list_(
     with errors_in_one_line(), accounts_database() as (_, now):
         from spanhouse.customers.instances import selectors
 
-        rows = [_row(key, now) for key in selectors.list_keys(selectors.get_instance(instance), revoked=revoked)]
+        keys = (
+            selectors.keys_of_all(revoked=revoked)
+            if instance is None
+            else selectors.list_keys(selectors.get_instance(instance), revoked=revoked)
+        )
+        rows = [_row(key, now) for key in keys]
     if as_json:
         print_json(rows)
         return
-    columns = ("id", "name", "scope", "prefix", "state", "expires", "last_used")
+    columns = ("id", "name", "instance", "scope", "prefix", "state", "expires", "last_used")
     print_table(
         columns,
         [[escape(str(row[column] or "")) for column in columns] for row in rows],
-        f"{instance} has no keys; `spanhouse key create NAME` makes one",
+        f"{instance or 'this installation'} has no keys; `spanhouse key create NAME` makes one",
     )
 
 
 @app.command()
 def revoke(
     key_id: Annotated[str, typer.Argument(help="Id of the key, as `spanhouse key list` shows it.")],
-    instance: InstanceOption = "local",
+    instance: InstanceFilter = None,
 ) -> None:
     """Stop a key. It is refused within a second.
 
@@ -85,16 +93,16 @@ def revoke(
     spanhouse key revoke k-4k9x0d2mfq7c
     """
     with errors_in_one_line(), accounts_database() as (_, now):
-        from spanhouse.customers.instances import selectors, services
+        from spanhouse.customers.instances import services
 
-        revoked = services.revoke_key(selectors.get_key(selectors.get_instance(instance), key_id), now=now)
+        revoked = services.revoke_key(_find(key_id, instance), now=now)
     out.print(f"{key_id} is revoked" if revoked else f"{key_id} was revoked before")
 
 
 @app.command()
 def rotate(
     key_id: Annotated[str, typer.Argument(help="Id of the key to replace.")],
-    instance: InstanceOption = "local",
+    instance: InstanceFilter = None,
     overlap: Annotated[str, typer.Option(help="How long the old key still works.")] = "24h",
     as_json: JsonOption = False,
 ) -> None:
@@ -105,11 +113,20 @@ def rotate(
     spanhouse key rotate k-4k9x0d2mfq7c --overlap 0s
     """
     with errors_in_one_line(), accounts_database() as (_, now):
-        from spanhouse.customers.instances import selectors, services
+        from spanhouse.customers.instances import services
 
-        old = selectors.get_key(selectors.get_instance(instance), key_id)
+        old = _find(key_id, instance)
         key, secret = services.rotate_key(old, now=now, overlap=parse_duration(overlap) if overlap else timedelta())
         _show_secret(key, secret, as_json)
+
+
+def _find(key_id: str, instance: str | None) -> Key:
+    """Key ids differ across instances, so that one says enough."""
+    from spanhouse.customers.instances import selectors
+
+    if instance is None:
+        return selectors.key_of_any(key_id)
+    return selectors.get_key(selectors.get_instance(instance), key_id)
 
 
 def _show_secret(key: Key, secret: str, as_json: bool) -> None:

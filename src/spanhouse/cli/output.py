@@ -16,7 +16,15 @@ from spanhouse.base.errors import SpanhouseError
 
 ERROR_EXIT = 2
 
-out = Console(highlight=False)
+PIPED_WIDTH = 100_000
+
+
+def _to_standard_output() -> Console:
+    """As wide as the terminal; where a program reads, no line is broken."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
+
+
+out = _to_standard_output()
 err = Console(stderr=True, highlight=False)
 
 
@@ -30,11 +38,17 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], empty:
         out.print(empty)
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
+    piped = not sys.stdout.isatty()
     for position, column in enumerate(columns):
-        table.add_column(column, overflow="fold", no_wrap=position == 0)
+        table.add_column(column, overflow="ignore" if piped else "fold", no_wrap=piped or position == 0)
     for row in rows:
         table.add_row(*("" if cell is None else str(cell) for cell in row))
     out.print(table)
+
+
+def warn(message: str) -> None:
+    """One line on standard error, which leaves standard output to what was asked for."""
+    err.print(f"spanhouse: warning: {message}", style="yellow", markup=False, soft_wrap=True)
 
 
 @contextmanager

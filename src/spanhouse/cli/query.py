@@ -11,7 +11,6 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -21,9 +20,8 @@ from spanhouse.base.errors import ConfigurationError, Forbidden, Malformed, Refu
 from spanhouse.cli.environment import parse_duration
 from spanhouse.cli.output import errors_in_one_line, out, print_json
 from spanhouse.runtime import settings
+from spanhouse.runtime.settings import TOKEN_VARIABLE
 
-TOKEN_VARIABLE = "SPANHOUSE_TOKEN"  # noqa: S105 (the name of a variable)
-PIPED_WIDTH = 200
 ANSWER_SECONDS_MAX = limits.QUERY_SECONDS_MAX + 10
 
 
@@ -64,8 +62,7 @@ def query(
     if not answer["traces"]:
         out.print(f"No trace matches in the last {since}.")
         return
-    wide = out if out.is_terminal else Console(width=PIPED_WIDTH, highlight=False)
-    wide.print(_table(answer["traces"]))
+    out.print(_table(answer["traces"]))
 
 
 def _ask(base: str, asked: dict[str, str], token: str) -> Any:

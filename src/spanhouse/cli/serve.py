@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 
 from spanhouse.base.errors import ConfigurationError
-from spanhouse.cli.output import errors_in_one_line, out
+from spanhouse.cli.output import errors_in_one_line, out, warn
 from spanhouse.runtime import settings as spanhouse_settings
 from spanhouse.runtime.settings import Settings
 
@@ -64,11 +64,19 @@ def settings_for(data: Path | None = None, host: str | None = None) -> Settings:
     if host is not None:
         os.environ["SPANHOUSE_HOST"] = host
     settings = spanhouse_settings.load()
+    _warn_of_unknown_variables()
     settings.prepare_data_directory()
     from spanhouse.runtime.logs import set_up_logs
 
     set_up_logs(settings, "spanhouse")
     return settings
+
+
+def _warn_of_unknown_variables() -> None:
+    for name in spanhouse_settings.unknown_variables():
+        closest = spanhouse_settings.closest_setting(name)
+        hint = f"did you mean {closest}?" if closest else "`spanhouse config` lists the settings"
+        warn(f"{name} is not a setting and is ignored; {hint}")
 
 
 def _run_alone(role: str, settings: Settings) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from spanhouse.contracts.grant import Grants
-from spanhouse.runtime.settings import Settings, unknown_variables
+from spanhouse.runtime.settings import Settings, closest_setting, unknown_variables
 
 DISK_FREE_BYTES_MIN = 1024**3
 JOURNAL_SHARE_MAX = 0.5
@@ -45,7 +45,9 @@ def check(settings: Settings) -> list[Finding]:
 
 def _variables(settings: Settings) -> Iterator[Finding]:
     for name in unknown_variables():
-        yield Finding("settings", "warning", f"{name} is set but is not a setting")
+        closest = closest_setting(name)
+        meant = f"; did you mean {closest}?" if closest else ""
+        yield Finding("settings", "warning", f"{name} is set but is not a setting{meant}")
 
 
 def _data_directory(settings: Settings) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from django.urls import get_resolver
 from spanhouse.base.clock import Clock, to_datetime
 from spanhouse.runtime import readiness
 from spanhouse.runtime.lifeline import Lifeline
+from spanhouse.runtime.logs import log_loop_failures
 from spanhouse.runtime.parts import Parts
 from spanhouse.runtime.secret_key import ensure_secret_key
 from spanhouse.runtime.settings import Settings
@@ -65,6 +66,7 @@ async def _serve(settings: Settings, clock: Clock, *, console: bool, keeper: boo
 
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(log_loop_failures)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     waits: list[asyncio.Task[object]] = [asyncio.create_task(stopping.wait())]

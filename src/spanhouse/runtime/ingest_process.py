@@ -14,16 +14,18 @@ import structlog
 import uvloop
 
 from spanhouse.base.clock import Clock, SystemClock
-from spanhouse.base.errors import ConfigurationError
+from spanhouse.base.errors import ConfigurationError, SpanhouseError
 from spanhouse.base.limits import BODY_TIMEOUT_SECONDS, JOURNAL_BYTES_MAX
+from spanhouse.contracts.use import use_file
 from spanhouse.runtime.http_server import GRACE_SECONDS, serve_app
-from spanhouse.runtime.logs import set_up_logs
+from spanhouse.runtime.logs import log_loop_failures, set_up_logs
 from spanhouse.runtime.settings import Settings, load
 from spanhouse.tracing.ingest import grpc_service
 from spanhouse.tracing.ingest.grants import GrantsFile
 from spanhouse.tracing.ingest.http import OtlpHttp
 from spanhouse.tracing.ingest.intake import Intake
 from spanhouse.tracing.ingest.pressure import IN_FLIGHT_BYTES_MAX, InFlight
+from spanhouse.tracing.ingest.uses import UseFile
 from spanhouse.tracing.journal import Journal
 
 log = structlog.get_logger(__name__)
@@ -53,6 +55,10 @@ class IngestOptions:
     def grants_path(self) -> Path:
         return self.data / "grants" / "snapshot.json"
 
+    @property
+    def uses_path(self) -> Path:
+        return self.grants_path.with_name(use_file(self.index))
+
 
 @dataclass(frozen=True, slots=True)
 class Ports:
@@ -65,16 +71,28 @@ class Ports:
 async def run(options: IngestOptions, ready: Callable[[Ports], None] = lambda ports: None) -> None:
     """Take spans in until this task is cancelled; then finish what is under way and close the journal.
 
-    `ready` is called once all listeners are bound. Raises ConfigurationError when one cannot be.
+    `ready` is called once all listeners are bound. Raises ConfigurationError when one cannot be, SpanhouseError when
+    the journal stops by itself: the process then has to be started afresh.
     """
     journal = Journal.open(
         options.journal_path, options.clock, writer=str(options.index), bytes_max=options.journal_bytes_max
     )
-    intake = Intake(journal, GrantsFile(options.grants_path), options.clock, InFlight(options.in_flight_bytes_max))
+    uses = UseFile(options.uses_path)
+    in_flight = InFlight(options.in_flight_bytes_max)
+    intake = Intake(journal, GrantsFile(options.grants_path), options.clock, in_flight, uses)
+    failing, keeping = asyncio.ensure_future(journal.failed()), asyncio.ensure_future(uses.keep_writing())
+    listening = asyncio.ensure_future(listen(intake, options, ready))
     try:
-        await listen(intake, options, ready)
+        await asyncio.wait((listening, failing, keeping), return_when=asyncio.FIRST_COMPLETED)
     finally:
+        for task in (listening, failing, keeping):
+            task.cancel()
+        await asyncio.wait((listening, failing, keeping))
         await journal.close()
+        uses.write()
+    for task in (listening, keeping, failing):
+        if not task.cancelled():
+            task.result()
 
 
 async def listen(intake: Intake, options: IngestOptions, ready: Callable[[Ports], None]) -> None:
@@ -133,6 +151,7 @@ async def _http_listener(
 async def _run_until_told(options: IngestOptions, ready: Callable[[Ports], None]) -> None:
     running = asyncio.ensure_future(run(options, ready))
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(log_loop_failures)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, running.cancel)
     with contextlib.suppress(asyncio.CancelledError):
@@ -169,6 +188,9 @@ def _main_from_settings() -> int:
     except ConfigurationError as error:
         print(f"spanhouse ingest: {error}", file=sys.stderr)
         return 2
+    except SpanhouseError as error:
+        print(f"spanhouse ingest: {error}", file=sys.stderr)
+        return 1
     return 0
 
 

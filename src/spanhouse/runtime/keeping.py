@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import structlog
 
@@ -24,6 +25,7 @@ from spanhouse.tracing.wire.mend import mend
 
 RECONCILE_SECONDS = 30
 EXPIRE_SECONDS = 3600
+USES_SECONDS = 10
 LOOK_SECONDS = 1.0
 
 _log = structlog.get_logger(__name__)
@@ -32,6 +34,9 @@ _log = structlog.get_logger(__name__)
 def start(parts: Parts, settings: Settings, clock: Clock, *, keeper: bool) -> None:
     """Open the store and, as `keeper`, start what loads and deletes."""
     parts.start("grants", lambda stop: every(RECONCILE_SECONDS, clock, stop, _reconcile))
+    if keeper:
+        directory = settings.grants_path.parent
+        parts.start("uses", lambda stop: every(USES_SECONDS, clock, stop, lambda: _take_up_uses(directory, clock)))
     parts.start("store", lambda stop: _keep_store(parts, settings, clock, stop, keeper=keeper))
 
 
@@ -90,3 +95,13 @@ def _reconcile() -> None:
 
     close_old_connections()
     publishing.reconcile()
+
+
+def _take_up_uses(directory: Path, clock: Clock) -> None:
+    """Note when keys were used to send."""
+    from django.db import close_old_connections
+
+    from spanhouse.customers.instances import uses
+
+    close_old_connections()
+    uses.take_up(directory, now_ns=clock.now_ns())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -26,6 +27,8 @@ from spanhouse.base.limits import JOURNAL_BYTES_MAX, RETENTION_DAYS_DEFAULT, RET
 
 ENV_PREFIX = "SPANHOUSE_"
 CONFIG_VARIABLE = "SPANHOUSE_CONFIG"
+TOKEN_VARIABLE = "SPANHOUSE_TOKEN"  # noqa: S105 (the name of a variable)
+"""Query token of `spanhouse query`: no setting of the service."""
 CONFIG_FILE_DEFAULT = Path("spanhouse.toml")
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
@@ -238,8 +241,15 @@ def source_of(field: str) -> str:
 
 def unknown_variables() -> list[str]:
     """SPANHOUSE_* variables that name no setting: likely misspelt (orchestrators set some of their own)."""
-    known = {variable_of(field) for field in Settings.model_fields} | {CONFIG_VARIABLE}
+    known = {variable_of(field) for field in Settings.model_fields} | {CONFIG_VARIABLE, TOKEN_VARIABLE}
     return sorted(name for name in os.environ if name.startswith(ENV_PREFIX) and name not in known)
+
+
+def closest_setting(variable: str) -> str | None:
+    """The setting that an unknown variable was likely meant to be."""
+    names = {name.upper(): variable_of(name) for name in Settings.model_fields}
+    close = difflib.get_close_matches(variable.removeprefix(ENV_PREFIX), names, n=1, cutoff=0.6)
+    return names[close[0]] if close else None
 
 
 @dataclass(frozen=True, slots=True)

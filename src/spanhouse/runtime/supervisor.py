@@ -24,6 +24,7 @@ import structlog
 
 from spanhouse.base.errors import ConfigurationError
 from spanhouse.runtime.lifeline import FD_VARIABLE
+from spanhouse.runtime.logs import log_loop_failures
 from spanhouse.runtime.settings import Settings
 
 BACKOFF_SECONDS_MIN = 0.2
@@ -82,6 +83,7 @@ class Supervisor:
         with await _lock(self._settings.data / "serve.lock") as lock_fd:
             await _require_free_ports(self._settings)
             loop = asyncio.get_running_loop()
+            loop.set_exception_handler(log_loop_failures)
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, self._stopping.set)
             keeping = [asyncio.create_task(self._keep(child, lock_fd)) for child in self.children]

@@ -59,6 +59,19 @@ def get_key(instance: Instance, key_id: str) -> Key:
     return key
 
 
+def keys_of_all(*, revoked: bool = False) -> QuerySet[Key]:
+    """Keys of every instance, for the operator's tools; pages use `list_keys`."""
+    return Key.objects.all() if revoked else Key.objects.filter(revoked_at=None)
+
+
+def key_of_any(key_id: str) -> Key:
+    """For the operator's tools; pages use `get_key`. Raises NotFound."""
+    key = Key.objects.filter(pk=key_id).first()
+    if key is None:
+        raise NotFound(f"there is no key {key_id!r}")
+    return key
+
+
 def find_key(secret: str) -> Key | None:
     """The key that `secret` is, unless it is unknown or revoked."""
     return Key.objects.select_related("instance").filter(digest=digest_secret(secret), revoked_at=None).first()

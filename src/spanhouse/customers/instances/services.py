@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from spanhouse.base.errors import Malformed, NotFound
 from spanhouse.base.ids import digest_secret, new_id, new_secret
@@ -147,8 +148,24 @@ def rotate_key(key: Key, *, now: datetime, overlap: timedelta, actor: User | Non
 
 def note_use(key: Key, *, now: datetime) -> None:
     """Remember that the key was used, to the minute: not every request is a write."""
-    if key.last_used_at is None or now - key.last_used_at >= LAST_USE_EVERY:
+    if _is_later(key.last_used_at, now):
         Key.objects.filter(pk=key.pk).update(last_used_at=now)
+
+
+def note_uses(uses: Mapping[str, datetime]) -> None:
+    """Remember when the keys with these ids were used: to the minute too, only forward. Unknown ids are passed over."""
+    known = Key.objects.filter(pk__in=uses).values_list("pk", "last_used_at")
+    later = {key_id: uses[key_id] for key_id, noted in known if _is_later(noted, uses[key_id])}
+    if not later:
+        return
+    with transaction.atomic():
+        for key_id, used_at in later.items():
+            unused_since = Q(last_used_at=None) | Q(last_used_at__lt=used_at)
+            Key.objects.filter(unused_since, pk=key_id).update(last_used_at=used_at)
+
+
+def _is_later(noted: datetime | None, used_at: datetime) -> bool:
+    return noted is None or used_at - noted >= LAST_USE_EVERY
 
 
 def _check(row: Instance | Key) -> None:

@@ -42,7 +42,7 @@ def admit(grants: Grants, caller: Caller, now_ns: int) -> Admitted:
     """Raises Unauthenticated, Forbidden, or Malformed for an X-Scope-OrgID that is no tenant id."""
     secret = _secret(caller)
     admitted = _by_key(grants, caller, secret, now_ns) if secret else _by_loopback(grants, caller)
-    _check_tenant(caller.header("x-scope-orgid"), admitted.instance)
+    check_tenant(caller.header("x-scope-orgid"), admitted.instance)
     instance = grants.instances.get(admitted.instance)
     if instance is None:
         raise Forbidden("the instance of this key is gone")
@@ -77,8 +77,11 @@ def _by_key(grants: Grants, caller: Caller, secret: str, now_ns: int) -> Admitte
 
 
 def _check_origin(key: KeyGrant, origin: str | None) -> None:
-    if key.origins and (origin is None or origin.lower() not in _lowered(key.origins)):
-        raise Forbidden(f"key {key.key_id} is bound to browser origins, and {origin or 'no origin'} is not one of them")
+    if not key.origins or (origin and origin.lower() in _lowered(key.origins)):
+        return
+    of = " and ".join(key.origins)
+    named = f"the request comes from {origin}" if origin else "the request names no origin"
+    raise Forbidden(f"key {key.key_id}: this key is for browsers of {of}; {named}")
 
 
 def _by_loopback(grants: Grants, caller: Caller) -> Admitted:
@@ -129,8 +132,11 @@ def _is_loopback_address(peer: str) -> bool:
     return (mapped or address).is_loopback
 
 
-def _check_tenant(tenant: str | None, instance: str) -> None:
-    """X-Scope-OrgID may be sent, as clients of other tracers do, but must name the key's own instance."""
+def check_tenant(tenant: str | None, instance: str) -> None:
+    """X-Scope-OrgID may be sent, as clients of other tracers do, but must name the key's own instance.
+
+    Raises Malformed for what is no tenant id, Forbidden for another tenant.
+    """
     if tenant is None:
         return
     if not _TENANT.fullmatch(tenant) or tenant in (".", "..") or len(tenant) > TENANT_BYTES_MAX:

@@ -15,7 +15,7 @@ from grpc_health.v1._async import HealthServicer
 from spanhouse.base.errors import ConfigurationError, SpanhouseError
 from spanhouse.base.limits import GRPC_MESSAGE_BYTES_MAX
 from spanhouse.tracing.ingest import answers, counters
-from spanhouse.tracing.ingest.admission import Admitted, Caller, admit
+from spanhouse.tracing.ingest.admission import Admitted, Caller
 from spanhouse.tracing.ingest.answers import OUR_FAULT
 from spanhouse.tracing.ingest.intake import Intake
 
@@ -43,7 +43,7 @@ class OtlpGrpc:
         try:
             with self._intake.in_flight.reserve() as reservation:
                 reservation.grow(len(body))
-                admitted = admit(self._intake.grants.current(), _caller(context), self._intake.clock.now_ns())
+                admitted = self._intake.admit(_caller(context))
                 acknowledgement = await self._intake.take(admitted, body, "protobuf")
             return answers.encode_acknowledgement(acknowledgement, "protobuf")
         except SpanhouseError as error:

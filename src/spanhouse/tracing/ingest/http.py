@@ -12,7 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from spanhouse.base.errors import Forbidden, NotFound, SpanhouseError, Unavailable, UnsupportedMedia
 from spanhouse.base.limits import BODY_BYTES_MAX, BODY_TIMEOUT_SECONDS
 from spanhouse.tracing.ingest import answers, counters
-from spanhouse.tracing.ingest.admission import Admitted, Caller, admit, is_loopback, may_share
+from spanhouse.tracing.ingest.admission import Admitted, Caller, is_loopback, may_share
 from spanhouse.tracing.ingest.answers import CONTENT_TYPES, OUR_FAULT, MethodNotAllowed
 from spanhouse.tracing.ingest.intake import Acknowledgement, Encoding, Intake
 from spanhouse.tracing.ingest.pressure import Reservation
@@ -112,7 +112,7 @@ class _Request:
 
     async def _export(self) -> None:
         with self._intake.in_flight.reserve() as reservation:
-            self._admitted = admit(self._intake.grants.current(), self._caller, self._intake.clock.now_ns())
+            self._admitted = self._intake.admit(self._caller)
             if self._media_type() not in _ENCODINGS:
                 raise UnsupportedMedia(f"Content-Type must be one of {', '.join(CONTENT_TYPES.values())}")
             body = await self._read(reservation)

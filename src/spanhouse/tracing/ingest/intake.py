@@ -11,7 +11,7 @@ from typing import Literal, Protocol, TypeAlias
 from spanhouse.base.clock import Clock
 from spanhouse.contracts.grant import Grants
 from spanhouse.tracing.ingest import counters
-from spanhouse.tracing.ingest.admission import Admitted
+from spanhouse.tracing.ingest.admission import Admitted, Caller, admit
 from spanhouse.tracing.ingest.pressure import InFlight
 from spanhouse.tracing.journal import Envelope, Portion
 from spanhouse.tracing.wire.otlp import CheckedBody, read_protobuf
@@ -35,6 +35,10 @@ class GrantsSource(Protocol):
     def current(self) -> Grants: ...
 
 
+class NotesUse(Protocol):
+    def note(self, key_id: str, now_ns: int) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Acknowledgement:
     """Durable now: all spans but the `rejected` ones, and `reason` says why those."""
@@ -51,7 +55,15 @@ class Intake:
     grants: GrantsSource
     clock: Clock
     in_flight: InFlight
+    uses: NotesUse
     large: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def admit(self, caller: Caller) -> Admitted:
+        """Raises what `admission.admit` does, and Unavailable until the keys are known."""
+        now_ns = self.clock.now_ns()
+        admitted = admit(self.grants.current(), caller, now_ns)
+        self.uses.note(admitted.key_id, now_ns)
+        return admitted
 
     async def take(self, admitted: Admitted, body: bytes, encoding: Encoding) -> Acknowledgement:
         """Return once the spans of an inflated body are durable. Raises Malformed, or Unavailable to retry later."""

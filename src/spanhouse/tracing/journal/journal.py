@@ -6,6 +6,7 @@ import asyncio
 import os
 import threading
 import time
+import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ import structlog
 
 from spanhouse.base import limits
 from spanhouse.base.clock import Clock
-from spanhouse.base.errors import StorageFull, Unavailable
+from spanhouse.base.errors import SpanhouseError, StorageFull, Unavailable
 from spanhouse.tracing.journal.envelope import Envelope, encode
 from spanhouse.tracing.journal.segments import close_segment, create_segment, recover_abandoned, usage
 
@@ -55,6 +56,7 @@ class Journal:
     segment_bytes_max: int
     segment_age_seconds_max: float
     _pending: list[_Waiting] = field(default_factory=list)
+    _taken: list[_Waiting] = field(default_factory=list)
     _pending_bytes: int = 0
     _used_bytes: int = 0
     _waiting_segments: int = 0
@@ -64,6 +66,7 @@ class Journal:
     _wake: threading.Condition = field(default_factory=threading.Condition)
     _thread: threading.Thread | None = None
     _loop: asyncio.AbstractEventLoop | None = None
+    _failed: asyncio.Event = field(default_factory=asyncio.Event)
 
     @classmethod
     def open(
@@ -89,18 +92,23 @@ class Journal:
     async def append(self, envelope: Envelope) -> None:
         """Return once the batch is durable. `StorageFull` when the bound is reached, `Unavailable` when the disk fails;
         then it is not acknowledged, though it may still turn up in the store."""
-        if self._stopping:
-            raise Unavailable("this process is stopping")
         head, body = encode(envelope)
         size = len(head) + len(body)
         if self._used_bytes + self._pending_bytes + size > self.bytes_max:
             raise StorageFull("the journal is full: the store is not keeping up", retry_after_seconds=5)
         waiting = _Waiting(head, body, asyncio.get_running_loop().create_future())
         with self._wake:
+            if self._stopping:  # writing may have stopped by itself meanwhile
+                raise Unavailable("this process is stopping")
             self._pending.append(waiting)
             self._pending_bytes += size
             self._wake.notify()
         await waiting.done
+
+    async def failed(self) -> None:
+        """Wait until writing has stopped by itself, then raise SpanhouseError: this process must be started afresh."""
+        await self._failed.wait()
+        raise SpanhouseError("the journal stopped by itself")
 
     async def close(self) -> None:
         """Write what waits, hand the last segment over, stop."""
@@ -111,11 +119,31 @@ class Journal:
             await asyncio.to_thread(self._thread.join)
 
     def _write_until_closed(self) -> None:
+        try:
+            self._write_groups()
+        except BaseException:
+            log.error("the journal stopped by itself", traceback=traceback.format_exc())  # plain: locals hold spans
+            self._fail()
+
+    def _fail(self) -> None:
+        """Let nobody wait for what will not come, and leave the segment without its lock, for recovery."""
+        with self._wake:
+            self._stopping = True
+            group, self._pending, self._taken = self._taken + self._pending, [], []
+        self._answer(group, Unavailable("the journal stopped by itself"))
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(self._failed.set)
+        segment, self._segment = self._segment, None
+        if segment is not None:
+            os.close(segment.fd)
+
+    def _write_groups(self) -> None:
         while True:
             with self._wake:
                 if not self._pending and not self._stopping:
                     self._wake.wait(_TICK_SECONDS if self._segment else _IDLE_TICK_SECONDS)
                 group, self._pending = self._pending, []
+                self._taken = group
                 self._used_bytes += self._pending_bytes
                 self._pending_bytes = 0
                 last = self._stopping
