@@ -26,7 +26,9 @@ def accounts_database() -> Iterator[tuple[Settings, datetime]]:
     if not settings.database and not (settings.data / "accounts.sqlite3").exists():
         raise ConfigurationError(f"there is nothing in {settings.data} yet; start `spanhouse serve` first")
     from spanhouse.runtime.console_process import prepare_django
+    from spanhouse.runtime.logs import set_up_logs
 
+    set_up_logs(settings, "cli")
     prepare_django(settings)
     from django.db import connections
 

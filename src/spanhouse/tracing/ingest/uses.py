@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 
 class UseFile:
-    """The last uses that this process saw, in a file of its own. `note` is for the event loop, `write` for any thread."""
+    """The last uses this process saw, in a file of its own. `note` is for the event loop, `write` for any thread."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
