@@ -289,6 +289,7 @@ def test_garbage_protobuf_is_400_with_a_protobuf_status(otlp: Receiver) -> None:
     ("span", "message"),
     [
         ({"droppedAttributesCount": -1}, "droppedAttributesCount: out of range"),
+        ({"startTimeUnixNano": "1" * 35}, "startTimeUnixNano: out of range"),
         ({"name": 5}, "name: expected a string, not a number"),
         ({"attributes": {}}, "attributes: expected an array, not an object"),
         ({"kind": "SERVER"}, "kind: expected a number or one of SPAN_KIND_UNSPECIFIED"),

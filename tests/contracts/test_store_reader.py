@@ -464,6 +464,16 @@ def test_values_of_an_attribute_come_most_frequent_first(store: Store) -> None:
     assert store.reader.attribute_values(scope, ALL, "span", "absent", 10) == []
 
 
+@pytest.mark.report("V09")
+def test_values_without_a_number_read_as_they_are_written(store: Store) -> None:
+    numbers = [float("nan"), float("inf"), float("-inf"), 0.5]
+    scope = stored(store, *(make_span(n, attributes={"x": value}) for n, value in enumerate(numbers, 1)))
+
+    values = store.reader.attribute_values(scope, ALL, "span", "x", 10)
+
+    assert sorted(values) == [("float", "-Infinity"), ("float", "0.5"), ("float", "Infinity"), ("float", "NaN")]
+
+
 def test_the_operations_called_most_come_first_and_the_rest_are_left_out(store: Store) -> None:
     calls = {"rare": 1, "often": 3, "sometimes": 2}
     spans = [make_span(n, name=name, at=n) for name, count in calls.items() for n in range(count)]

@@ -14,7 +14,7 @@ from spanhouse.tracing.traces.otlp import to_json, to_otlp
 from spanhouse.tracing.traces.payload import payload
 from spanhouse.tracing.traces.times import critical_path, scale_of, self_segments
 from spanhouse.tracing.traces.tree import NO_PARENT, Tree, build
-from tests.kit.spans import BASE, MS, make_span
+from tests.kit.spans import BASE, MS, make_span, span_id
 
 
 def shape(tree: Tree) -> list[tuple[str, int]]:
@@ -148,8 +148,9 @@ def test_implausible_times_do_not_stretch_the_scale() -> None:
 
 
 @pytest.mark.report("V08")
-def test_a_span_that_ends_before_it_starts_lasts_nothing() -> None:
-    span = make_span(1, end_time=BASE - 1)
+@pytest.mark.parametrize("end_time", [BASE - 1, 0])
+def test_a_span_that_ends_before_it_starts_lasts_nothing(end_time: int) -> None:
+    span = make_span(1, end_time=end_time)
 
     tree = build([span])
 
@@ -258,3 +259,12 @@ def test_jaeger_gets_the_status_as_its_error_tag() -> None:
     assert tags["error"] is True
     assert tags["otel.status_description"] == "boom"
     assert tags["span.kind"] == "server"
+
+
+def test_of_roots_that_start_together_the_first_by_service_and_name_is_the_root() -> None:
+    spans = [make_span(1, name="b"), make_span(2, name="c", service="a"), make_span(3, name="b", service="a")]
+
+    tree = build(spans)
+
+    assert tree.root is not None
+    assert tree.spans[tree.root].span_id == span_id(3)

@@ -46,11 +46,13 @@ class Tree:
 
     @property
     def root(self) -> int | None:
-        """The row of the trace's root: of the spans without a parent the one that starts first."""
-        for row in sorted(self.roots, key=lambda row: self.spans[row].start_time):
-            if not self.spans[row].parent_span_id:
-                return row
-        return None
+        """The row of the trace's root: of the spans without a parent the one that starts first, ties as in a search."""
+        candidates = [row for row in self.roots if not self.spans[row].parent_span_id]
+        return min(candidates, key=lambda row: _precedence(self.spans[row]), default=None)
+
+
+def _precedence(span: Span) -> tuple[int, str, str]:
+    return span.start_time, span.service, span.name
 
 
 def build(spans: Sequence[Span]) -> Tree:
@@ -75,7 +77,7 @@ def build(spans: Sequence[Span]) -> Tree:
         *_about("repeated_id", sorted(row_of[index] for index in repeated)),
         *([Notice("resent", ())] if resent else []),
         *_about_roots(tree, {row_of[index] for index in cut}),
-        *_about("ends_early", [row for row, span in enumerate(tree.spans) if 0 < span.end_time < span.start_time]),
+        *_about("ends_early", [row for row, span in enumerate(tree.spans) if span.end_time < span.start_time]),
     ]
     return replace(tree, notices=tuple(notices))
 

@@ -35,7 +35,9 @@ VALID_SPAN_BYTES_MIN = len('{"traceId":"","spanId":""}') + 48
 ID_BYTES = {"trace_id": 16, "span_id": 8, "parent_span_id": 8}
 DOUBLE_WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
-_INTEGER = re.compile(r"-?[0-9]{1,20}")
+_INTEGER = re.compile(r"-?[0-9]+")
+INTEGER_CHARACTERS_MAX = 21
+"""No integer of 64 bits has more; a number of any length would take any time to read."""
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,4})?")
 
 
@@ -276,6 +278,8 @@ def _read_integer(value: Any) -> int:
     if type(value) is int:
         return value
     if type(value) is str and _INTEGER.fullmatch(value):
+        if len(value) > INTEGER_CHARACTERS_MAX:
+            raise _FaultError("out of range")
         return int(value)
     if type(value) is float and value.is_integer():
         return int(value)

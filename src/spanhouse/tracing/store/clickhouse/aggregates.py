@@ -175,4 +175,7 @@ def _pairs(scope: str, kind: str, key: str) -> str:
     column = f"{PREFIXES[scope]}_{kind}"
     if scope not in ("event", "link"):
         column = f"[{column}]"
-    return f"arrayMap(m -> tuple('{kind}', toString(m[{key}])), arrayFilter(m -> mapContains(m, {key}), {column}))"
+    text = f"toString(m[{key}])"
+    if kind == "float":  # as OTLP's JSON and its senders write them
+        text = f"transform({text}, ['nan', 'inf', '-inf'], ['NaN', 'Infinity', '-Infinity'])"
+    return f"arrayMap(m -> tuple('{kind}', {text}), arrayFilter(m -> mapContains(m, {key}), {column}))"

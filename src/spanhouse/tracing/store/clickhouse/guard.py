@@ -24,7 +24,7 @@ SCOPED_BY_SERVICE: Final = re.compile(
 _WORDS: Final = """
     arrayConcat arrayExists arrayFilter arrayFlatten arrayJoin arrayMap count countIf empty hex if intDiv lower map
     mapApply mapContains mapKeys match max maxIf min minIf multiIf quantilesBFloat16Merge quantilesBFloat16MergeIf sum
-    sumIf sumMap toFixedString toInt128 toString toUInt64 tuple unhex
+    sumIf sumMap toFixedString toInt128 toString toUInt64 transform tuple unhex
     and as by from having in not or over select where
 """
 FUNCTIONS: Final = frozenset(_WORDS.split())
