@@ -1,7 +1,7 @@
 """Makes a Debian machine ready for the tests: `python -m tests.kit.machine`. Does nothing where nothing is missing.
 
-What the tests need beside Python: a browser with fonts for both languages, node with npm, and the OpenTelemetry
-JavaScript SDK at the versions in tests/sdk/js/package-lock.json.
+What the tests need beside Python: a browser with fonts for both languages, PostgreSQL, node with npm, and the
+OpenTelemetry JavaScript SDK at the versions in tests/sdk/js/package-lock.json.
 """
 
 from __future__ import annotations
@@ -41,11 +41,16 @@ def has_chinese_font() -> bool:
     return bool(listed.stdout.strip())
 
 
+def has_postgresql() -> bool:
+    return any(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+
+
 NEEDS = (
     Need("a browser", ("chromium", "fonts-dejavu-core"), has_program("chromium")),
     Need("fonts for Chinese", ("fontconfig", "fonts-noto-cjk"), has_chinese_font),
     Need("node", ("nodejs",), has_program("node")),
     Need("npm", ("npm",), has_program("npm")),
+    Need("PostgreSQL", ("postgresql",), has_postgresql),
     Need("curl", ("curl", "ca-certificates"), has_program("curl")),
 )
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
-
-from spanhouse.base.errors import ConfigurationError
 
 # Every transaction takes the write lock at its start: a read that turns into a write never meets "database is locked".
 _SQLITE_OPTIONS = {
@@ -17,15 +14,10 @@ _SQLITE_OPTIONS = {
 
 
 def database_entry(url: str) -> dict[str, Any]:
-    """Entry for `sqlite:///FILE` or `postgresql://user:password@host:port/name?sslmode=…`.
-
-    Raises ConfigurationError when the driver that it needs is not installed.
-    """
+    """Entry for `sqlite:///FILE` or `postgresql://user:password@host:port/name?sslmode=…`."""
     parts = urlsplit(url)
     if parts.scheme == "sqlite":
         return {"ENGINE": "django.db.backends.sqlite3", "NAME": unquote(parts.path), "OPTIONS": dict(_SQLITE_OPTIONS)}
-    if find_spec("psycopg") is None:
-        raise ConfigurationError("SPANHOUSE_DATABASE=postgresql://… needs the Python package psycopg")
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": unquote(parts.path.lstrip("/")),
