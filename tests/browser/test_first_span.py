@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.conf import settings
 from pytest_django import Settings
@@ -51,6 +53,53 @@ def test_the_first_span_brings_the_overview(console: Console) -> None:
 
     assert page.inner_text("h1") == "Overview"
     assert page.locator("[data-chart] canvas").count() == 2
+
+
+def test_the_page_itself_changes_to_the_overview_when_the_first_span_comes(console: Console) -> None:
+    page = console.open("/")
+
+    console.reader.spans = Shop().traces(3, first_start=settings.CLOCK.now_ns() - 10**10, every=10**9)
+
+    page.wait_for_selector("h1:text-is('Overview')")
+
+
+def test_loading_the_keys_page_again_makes_no_other_key_and_hides_the_secret(console: Console) -> None:
+    page = console.open("/keys")
+    page.fill("[name=name]", "checkout")
+    page.click("text=Create key")
+    secret = page.inner_text("[data-secret]")
+
+    page.reload()
+    page.wait_for_selector("html[data-ready]", state="attached")
+    page.keyboard.press("r")
+    page.wait_for_selector("html[data-ready]", state="attached")
+
+    assert secret not in page.content()
+    assert Key.objects.count() == 1
+
+
+def test_loading_the_first_page_again_makes_no_other_key(console: Console, settings: Settings) -> None:
+    settings.LOOPBACK_OPEN = False
+    page = console.open("/")
+    page.click("text=Create an ingest key")
+    secret = page.inner_text("#secret")
+
+    page.reload()
+
+    assert secret not in page.content()
+    assert Key.objects.count() == 1
+
+
+def test_a_key_may_have_an_end(console: Console) -> None:
+    page = console.open("/keys")
+    page.fill("[name=name]", "trial")
+    page.select_option("[name=expires]", "30")
+
+    page.click("text=Create key")
+    page.wait_for_selector("[data-secret]")
+
+    key = Key.objects.get()
+    assert key.expires_at == key.created_at + timedelta(days=30)
 
 
 def test_an_instance_with_older_spans_is_not_called_empty(console: Console) -> None:

@@ -53,6 +53,18 @@ def test_collapsing_and_expanding_by_keys(console: Console) -> None:
     assert console.rows() == len(spans)
 
 
+@pytest.mark.parametrize("linked", [False, True])
+def test_the_keys_work_at_once(console: Console, linked: bool) -> None:
+    spans = checkout(console)
+    page = console.open_trace(spans[0].trace_id, f"?span={spans[3].span_id.hex()}" if linked else "")
+
+    page.keyboard.press("End")
+    page.keyboard.press("Home")
+
+    assert "POST /checkout" in console.said()
+    assert f"span={spans[0].span_id.hex()}" in page.url
+
+
 def test_collapse_all_leaves_the_root_and_expand_all_brings_everything_back(console: Console) -> None:
     spans = checkout(console)
     page = console.open_trace(spans[0].trace_id)

@@ -19,6 +19,7 @@ def favicon(request: HttpRequest) -> HttpResponse:
 urlpatterns = [
     path("favicon.ico", favicon, name="favicon"),
     path("", overview.overview, name="overview"),
+    path("arrived.json", overview.arrived, name="arrived"),
     path("explore", explore.explore, name="explore"),
     path("explore/operations.json", explore.operations, name="explore-operations"),
     path("services", services.services, name="services"),

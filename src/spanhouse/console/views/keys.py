@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from django.http import HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from spanhouse.base.clock import to_datetime
 from spanhouse.base.errors import Malformed
-from spanhouse.console.views.overview import first_span
+from spanhouse.console import made_keys
+from spanhouse.console.made_keys import MadeKey
 from spanhouse.console.visit import Visit, open_when_suspended, visited
 from spanhouse.customers.instances import selectors, services
+
+EXPIRY_DAYS = ("30", "90", "365")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -19,7 +25,7 @@ from spanhouse.customers.instances import selectors, services
 def keys(visit: Visit) -> HttpResponse:
     if visit.request.method == "POST":
         return _create(visit)
-    return _page(visit)
+    return _page(visit, made=made_keys.take(visit, "keys"))
 
 
 @require_POST
@@ -39,19 +45,34 @@ def _create(visit: Visit) -> HttpResponse:
             form.get("scope", ""),
             form.get("name", ""),
             now=to_datetime(visit.now_ns),
+            expires_at=_expiry(form.get("expires", ""), to_datetime(visit.now_ns)),
             origins=form.get("origins", "").split(),
             actor=visit.request.user,  # type: ignore[arg-type]
         )
     except Malformed as error:
         return _page(visit, problem=str(error))
-    if form.get("then") == "first-span":
-        return first_span(visit, secret)
-    return _page(visit, made=key.name, secret=secret)
+    page = "overview" if form.get("then") == "first-span" else "keys"
+    made_keys.keep(visit, page, MadeKey(key.name, secret))
+    return redirect(page)
 
 
-def _page(visit: Visit, *, made: str = "", secret: str = "", problem: str = "") -> HttpResponse:
-    listed = selectors.list_keys(visit.instance, revoked=True)
-    context = {"keys": listed, "made": made, "secret": secret, "problem": problem, "form": visit.request.POST}
+def _expiry(days: str, now: datetime) -> datetime | None:
+    """The moment so many days from now; nothing for a key that lasts."""
+    if not days:
+        return None
+    if days not in EXPIRY_DAYS:
+        raise Malformed(_("A key lasts 30, 90 or 365 days, or has no end."))
+    return now + timedelta(days=int(days))
+
+
+def _page(visit: Visit, *, made: MadeKey | None = None, problem: str = "") -> HttpResponse:
+    context = {
+        "keys": selectors.list_keys(visit.instance, revoked=True),
+        "made": made,
+        "problem": problem,
+        "form": visit.request.POST,
+        "expiry_days": EXPIRY_DAYS,
+    }
     response = visit.page("console/keys.html", context, status=400 if problem else 200)
     response["Cache-Control"] = "no-store"
     return response

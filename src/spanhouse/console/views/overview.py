@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.conf import settings
-from django.http import HttpResponse
+from django.http import HttpResponse, JsonResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from spanhouse.base.clock import NANOS_PER_DAY, to_datetime
-from spanhouse.console import series, words
+from spanhouse.console import made_keys, series, words
 from spanhouse.console.snippets import snippets
 from spanhouse.console.visit import Visit, visited
 from spanhouse.customers.instances import selectors
@@ -29,6 +29,9 @@ KEY_PLACEHOLDER = "YOUR_INGEST_KEY"
 @require_safe
 @visited
 def overview(visit: Visit) -> HttpResponse:
+    made = made_keys.take(visit, "overview")
+    if made:
+        return first_span(visit, made.secret)
     chosen = visit.chosen
     totals = series.totals(reader(), visit.scope, chosen)
     if not totals.calls and not has_spans(visit):
@@ -60,6 +63,15 @@ def overview(visit: Visit) -> HttpResponse:
     )
 
 
+@require_safe
+@visited
+def arrived(visit: Visit) -> HttpResponse:
+    """Whether the first span has come: asked again and again by the page that waits for it."""
+    response = JsonResponse({"arrived": has_spans(visit)})
+    response["Cache-Control"] = "no-store"
+    return response
+
+
 def error_share(row: RedRow) -> float:
     return row.errors / row.calls if row.calls else 0.0
 
@@ -80,6 +92,7 @@ def first_span(visit: Visit, secret: str = "") -> HttpResponse:
         {
             "needs_key": needs_key,
             "secret": secret,
+            "waiting": not has_spans(visit),
             "endpoint_http": settings.OTLP_HTTP_URL,
             "endpoint_grpc": settings.OTLP_GRPC_URL,
             "snippets": snippets(settings.OTLP_HTTP_URL, settings.OTLP_GRPC_URL, key),

@@ -19,6 +19,9 @@ from spanhouse.tracing.search.registry import reader
 _SPARKS_MAX = 60
 """Services that get a sparkline: each costs a query."""
 
+_OPERATIONS_SHOWN = 200
+"""Operations that a service's page lists, those with the most calls: names may be as many as calls."""
+
 _SORTS: dict[str, Callable[[RedRow], Any]] = {
     "service": lambda row: row.service.lower(),
     "operation": lambda row: row.name.lower(),
@@ -59,19 +62,25 @@ def service(visit: Visit) -> HttpResponse:
     if not name:
         raise NotFound(_("No service is named."))
     chosen = visit.chosen
-    rows = reader().operations(visit.scope, chosen.range, name)
+    rows = reader().operations(visit.scope, chosen.range, name, limit=_OPERATIONS_SHOWN + 1)
     points = reader().red_series(visit.scope, chosen.range, chosen.step, name)
     return visit.page(
         "console/service.html",
         {
             "name": name,
-            "rows": with_rates(visit, ordered(visit, rows)),
+            "rows": with_rates(visit, ordered(visit, rows[:_OPERATIONS_SHOWN])),
+            "more": _more(visit, name) if len(rows) > _OPERATIONS_SHOWN else 0,
             "totals": red.totals(reader(), visit.scope, chosen, name),
             "chart": red.chart(points, chosen.range, chosen.step),
             "chart_words": words.charts(),
             **sorting(visit),
         },
     )
+
+
+def _more(visit: Visit, name: str) -> int:
+    """How many operations of the service are not listed."""
+    return len(reader().operation_names(visit.scope, visit.chosen.range, name)) - _OPERATIONS_SHOWN
 
 
 def sorting(visit: Visit) -> dict[str, str]:

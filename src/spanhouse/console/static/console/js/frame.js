@@ -104,7 +104,7 @@ function traceBox(root, words) {
 const LIVE_EVERY_MS = 10_000;
 const LIVE = "spanhouse.live";
 
-/** Refresh now, or by itself while "live" is on; pages that can update in place do so, others load again. */
+/** Refresh now, or by itself while "live" is on (not over a secret, which is shown once); pages that can update in place do so, others load again. */
 function refreshing(root) {
   const refresh = () => {
     const ask = new CustomEvent("console:refresh", { cancelable: true });
@@ -120,7 +120,7 @@ function refreshing(root) {
   set(sessionStorage.getItem(LIVE) === "1");
   live.addEventListener("click", () => set(live.getAttribute("aria-pressed") !== "true"));
   setInterval(() => {
-    const busy = document.hidden || document.querySelector("details[data-menu][open], dialog[open]") || document.activeElement?.matches("main input, main textarea, main select");
+    const busy = document.hidden || document.querySelector("details[data-menu][open], dialog[open], [data-secret]") || document.activeElement?.matches("main input, main textarea, main select");
     if (live.getAttribute("aria-pressed") === "true" && !busy) refresh();
   }, LIVE_EVERY_MS);
 }

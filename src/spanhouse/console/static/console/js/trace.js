@@ -51,6 +51,7 @@ class TracePage {
     this.findBox.addEventListener("keydown", (event) => this.findKey(event));
     document.addEventListener("keydown", (event) => this.key(event));
     this.restore();
+    if (document.activeElement === document.body) this.waterfall.scroller.focus({ preventScroll: true });
   }
 
   on(selector, kind, act) {
