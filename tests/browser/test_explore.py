@@ -73,6 +73,38 @@ def test_traceql_finds_and_its_errors_show_where(console: Console) -> None:
     assert page.get_attribute("[name=q]", "aria-invalid") is not None
 
 
+def test_enter_runs_the_query_and_shift_enter_breaks_the_line(console: Console) -> None:
+    page = console.open("/explore")
+    page.fill("[name=q]", "{ status =")
+
+    page.press("[name=q]", "Shift+Enter")
+    page.keyboard.type("error }")
+    page.press("[name=q]", "Enter")
+    page.wait_for_url("**/explore?q=*")
+
+    assert page.input_value("[name=q]") == "{ status =\nerror }"
+
+
+def test_a_query_error_is_said_in_chinese(console: Console) -> None:
+    console.page.context.add_cookies([{"name": "django_language", "value": "zh-hans", "url": console.url}])
+
+    page = console.open("/explore?q=%7B+duration+%3E+%7D")
+
+    said = page.inner_text(".query-error")
+    assert "意外的 '}'" in said
+    assert "expected" not in said
+
+
+def test_the_start_time_is_on_view_on_a_narrow_screen(console: Console) -> None:
+    console.page.set_viewport_size({"width": 800, "height": 900})
+
+    page = console.open("/explore")
+
+    box = page.locator(".results tbody time").first.bounding_box()
+    assert box is not None
+    assert box["x"] + box["width"] <= 800
+
+
 def test_a_duration_without_a_unit_is_refused_beside_the_form(console: Console) -> None:
     page = console.open("/explore?min=100")
 

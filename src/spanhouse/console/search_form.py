@@ -89,7 +89,21 @@ def problem_of(error: Malformed | InvalidQuery, query: str) -> QueryProblem:
     lines = query.splitlines() or [""]
     text = lines[min(error.line, len(lines)) - 1]
     start = min(max(error.column - 1, 0), len(text))
-    message = str(error).replace(f" at line {error.line}, column {error.column}", "")
     return QueryProblem(
-        message, error.line, error.column, text[:start], text[start : start + 1] or " ", text[start + 1 :]
+        _said(error), error.line, error.column, text[:start], text[start : start + 1] or " ", text[start + 1 :]
     )
+
+
+def _said(error: InvalidQuery) -> str:
+    """The sentence of a refusal in the reader's language; signs and words of the query language stay as they are."""
+    seen, _expected, _names = str(error).partition("; expected ")
+    seen = seen.replace(f" at line {error.line}, column {error.column}", "")
+    if seen == "the query ends here":
+        seen = _("The query ends here")
+    elif seen.startswith("unexpected "):
+        seen = _("Unexpected %(text)s") % {"text": seen.removeprefix("unexpected ")}
+    else:
+        return seen
+    if not error.expected:
+        return seen
+    return _("%(seen)s; expected %(expected)s") % {"seen": seen, "expected": ", ".join(error.expected)}

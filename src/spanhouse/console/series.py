@@ -53,14 +53,18 @@ NANOS_PER_MINUTE = 60 * NANOS_PER_SECOND
 def chart(points: Sequence[RedPoint], time_range: TimeRange, step: int) -> dict[str, Any]:
     """Columns: `at` in s, `rate` and `errors` per second, percentiles in ns (null where nothing was called)."""
     known = {point.at // step: point for point in points}
-    steps = range(time_range.start // step, time_range.end // step + 1)
+    # The step that still runs would look like a dip: it counts by what has passed of it, and not before a minute has.
+    first, running = time_range.start // step, time_range.end // step
+    passed = time_range.end - running * step
+    steps = range(first, running + 1 if passed >= NANOS_PER_MINUTE or running == first else running)
     found = [known.get(index) for index in steps]
     per_step = step / NANOS_PER_SECOND
+    lengths = [passed / NANOS_PER_SECOND if index == running != first else per_step for index in steps]
     return {
         "at": [index * step / NANOS_PER_SECOND for index in steps],
         "step": per_step,
-        "rate": [point.calls / per_step if point else 0 for point in found],
-        "errors": [point.errors / per_step if point else 0 for point in found],
+        "rate": [point.calls / length if point else 0 for point, length in zip(found, lengths, strict=True)],
+        "errors": [point.errors / length if point else 0 for point, length in zip(found, lengths, strict=True)],
         "p50": [point.p50 if point else None for point in found],
         "p95": [point.p95 if point else None for point in found],
         "p99": [point.p99 if point else None for point in found],

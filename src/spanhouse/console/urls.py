@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.templatetags.static import static
 from django.urls import path
+from django.views.decorators.csrf import csrf_exempt
 from django.views.i18n import set_language
 
 from spanhouse.console.views import explore, instances, keys, overview, services, traces
+from spanhouse.console.visit import Visit, open_when_suspended, visited
 
 
 def favicon(request: HttpRequest) -> HttpResponse:
     """Browsers ask for it where a page names no icon."""
     return redirect(static("console/mark.svg"))
+
+
+@visited
+@open_when_suspended
+def _not_found(visit: Visit) -> HttpResponse:
+    return visit.page("console/not_found.html", status=404)
+
+
+@csrf_exempt
+def nothing(request: HttpRequest, address: str) -> HttpResponse:
+    """404 for whatever has no view: a page in the frame for a person who is logged in, plain for programs."""
+    if address.startswith("api/") or not request.user.is_authenticated:
+        raise Http404
+    return _not_found(request)
 
 
 urlpatterns = [
@@ -34,4 +50,5 @@ urlpatterns = [
     path("keys/<str:key_id>/revoke", keys.revoke, name="key-revoke"),
     path("instance", instances.choose, name="instance-choose"),
     path("language", set_language, name="language"),
+    path("<path:address>", nothing, name="nothing"),
 ]

@@ -23,7 +23,9 @@ class Explore {
       this.run(this.address(), { push: true });
     });
     this.form.elements.q.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.form.requestSubmit();
+      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+      event.preventDefault();
+      this.form.requestSubmit();
     });
     for (const name of ["order", "limit", "status"]) this.form.elements[name].addEventListener("change", () => this.form.requestSubmit());
     this.form.elements.service.addEventListener("change", () => this.offerOperations());
