@@ -20,7 +20,7 @@ from spanhouse.tracing.store.clickhouse.statements import (
     whole_buckets,
 )
 
-SELECTED_COLUMNS: Final = (*SPAN_COLUMNS[16:21], *SPAN_COLUMNS[21:26])
+SELECTED_COLUMNS: Final = SPAN_COLUMNS[16:18]
 """Attributes of a matched span and of its resource, fetched only when some are asked for."""
 
 

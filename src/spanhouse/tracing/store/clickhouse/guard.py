@@ -24,7 +24,7 @@ SCOPED_BY_SERVICE: Final = re.compile(
 _WORDS: Final = """
     arrayConcat arrayExists arrayFilter arrayFlatten arrayJoin arrayMap count countIf empty hex if intDiv lower map
     mapApply mapContains mapKeys match max maxIf min minIf multiIf quantilesBFloat16Merge quantilesBFloat16MergeIf sum
-    sumIf sumMap toFixedString toInt128 toString toUInt64 transform tuple unhex
+    sumIf sumMap toFixedString toInt128 toJSONString toString toUInt64 transform tuple unhex
     and as by from having in not or over select where
 """
 FUNCTIONS: Final = frozenset(_WORDS.split())
@@ -67,6 +67,7 @@ def settings() -> dict[str, str | int]:
         "max_memory_usage": limits.QUERY_MEMORY_BYTES_MAX,
         "max_result_rows": limits.TRACE_SPANS_MAX * 2,
         "result_overflow_mode": "throw",
+        "output_format_json_quote_64bit_integers": 0,
     }
 
 

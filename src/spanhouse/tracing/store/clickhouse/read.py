@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -210,6 +211,6 @@ def _finite(quantiles: Sequence[float]) -> tuple[float, float, float]:
 def _matched_span(row: Sequence[Any], select: Sequence[str]) -> MatchedSpan:
     attributes = {}
     if select:
-        known = {**attributes_of(row[12:17]), **attributes_of(row[7:12])}
+        known = {**attributes_of(json.loads(row[8])), **attributes_of(json.loads(row[7]))}
         attributes = {name: known[name] for name in select if name in known}
     return MatchedSpan(bytes.fromhex(row[1]), row[2], row[3], row[4], row[5], attributes)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any, Final
@@ -23,24 +25,43 @@ ATTRIBUTE_TYPES: Final = ("string", "int", "float", "bool", "other")
 """Suffixes of the typed maps, in the order in which a key is looked up."""
 
 
-def _hex_map(column: str) -> str:
+def _typed(prefix: str) -> str:
+    columns = [f"{prefix}_{kind}" for kind in ATTRIBUTE_TYPES]
+    columns[2] = _texts(columns[2])
+    columns[4] = _hexes(columns[4])
+    return ", ".join(columns)
+
+
+def _typed_arrays(prefix: str) -> str:
+    columns = [f"{prefix}_{kind}" for kind in ATTRIBUTE_TYPES]
+    columns[2] = f"arrayMap(m -> {_texts('m')}, {columns[2]})"
+    columns[4] = f"arrayMap(m -> {_hexes('m')}, {columns[4]})"
+    return ", ".join(columns)
+
+
+def _texts(column: str) -> str:
+    """JSON has neither NaN nor -0.0."""
+    return f"mapApply((k, v) -> (k, toString(v)), {column})"
+
+
+def _hexes(column: str) -> str:
     return f"mapApply((k, v) -> (k, hex(v)), {column})"
 
 
-def _typed(prefix: str) -> list[str]:
-    return [*(f"{prefix}_{kind}" for kind in ATTRIBUTE_TYPES[:-1]), _hex_map(f"{prefix}_other")]
-
-
-def _typed_arrays(prefix: str) -> list[str]:
-    return [
-        *(f"{prefix}_{kind}" for kind in ATTRIBUTE_TYPES[:-1]),
-        f"arrayMap(m -> {_hex_map('m')}, {prefix}_other)",
-    ]
+def _json(columns: str) -> str:
+    """Several columns as one text: the driver makes maps slowly, one by one, though most are empty or alike."""
+    return f"toJSONString(tuple({columns}))"
 
 
 def _hex_array(column: str) -> str:
     return f"arrayMap(x -> hex(x), {column})"
 
+
+_EVENT_COLUMNS: Final = f"event_time, event_name, event_dropped, {_typed_arrays('event')}"
+_LINK_COLUMNS: Final = (
+    f"{_hex_array('link_trace_id')}, {_hex_array('link_span_id')}, link_trace_state, link_flags, link_dropped, "
+    f"{_typed_arrays('link')}"
+)
 
 # Ids and encoded values go over the wire as hex: the driver decodes neither FixedString in a stream nor raw bytes.
 SPAN_COLUMNS: Final[tuple[str, ...]] = (
@@ -60,26 +81,11 @@ SPAN_COLUMNS: Final[tuple[str, ...]] = (
     "dropped_events",
     "dropped_links",
     "received_at",
-    *_typed("attributes"),
-    *_typed("resource"),
-    "resource_dropped",
-    "resource_schema_url",
-    _hex_array("resource_entities"),
-    "scope_name",
-    "scope_version",
-    *_typed("scope"),
-    "scope_dropped",
-    "scope_schema_url",
-    "event_time",
-    "event_name",
-    *_typed_arrays("event"),
-    "event_dropped",
-    _hex_array("link_trace_id"),
-    _hex_array("link_span_id"),
-    "link_trace_state",
-    "link_flags",
-    *_typed_arrays("link"),
-    "link_dropped",
+    _json(_typed("attributes")),
+    _json(f"{_typed('resource')}, resource_dropped, resource_schema_url, {_hex_array('resource_entities')}"),
+    _json(f"{_typed('scope')}, scope_name, scope_version, scope_dropped, scope_schema_url"),
+    f"if(empty(event_time), '', {_json(_EVENT_COLUMNS)})",
+    f"if(empty(link_trace_id), '', {_json(_LINK_COLUMNS)})",
 )
 
 STUB_COLUMNS: Final[tuple[str, ...]] = (
@@ -94,6 +100,9 @@ STUB_COLUMNS: Final[tuple[str, ...]] = (
 HIDDEN_SERVICE: Final = "hidden"
 
 
+_TURN_ROWS: Final = 2_000
+
+
 class SpanRows:
     """Turns rows of `SPAN_COLUMNS` into spans. Equal resources and scopes become one object."""
 
@@ -102,7 +111,13 @@ class SpanRows:
         self._scopes: dict[str, Scope] = {}
 
     def spans(self, rows: Iterable[Sequence[Any]]) -> list[Span]:
-        return [self.span(row) for row in rows]
+        """May take seconds: other threads get their turn between."""
+        spans = []
+        for number, row in enumerate(rows):
+            if number % _TURN_ROWS == 0:
+                time.sleep(0)
+            spans.append(self.span(row))
+        return spans
 
     def span(self, row: Sequence[Any]) -> Span:
         parent = bytes.fromhex(row[2])
@@ -123,26 +138,27 @@ class SpanRows:
             dropped_events=row[13],
             dropped_links=row[14],
             received_at=row[15],
-            attributes=attributes_of(row[16:21]),
-            resource=self._resource(row[21:29]),
-            scope=self._scope(row[29:38]),
-            events=_events(row[38:46]) if row[38] else (),
-            links=_links(row[46:56]) if row[46] else (),
+            attributes=attributes_of(json.loads(row[16])),
+            resource=self._resource(row[17]),
+            scope=self._scope(row[18]),
+            events=_events(row[19]) if row[19] else (),
+            links=_links(row[20]) if row[20] else (),
         )
 
-    def _resource(self, row: Sequence[Any]) -> Resource:
-        key = repr(row)
-        found = self._resources.get(key)
+    def _resource(self, text: str) -> Resource:
+        found = self._resources.get(text)
         if found is None:
-            entities = tuple(bytes.fromhex(entity) for entity in row[7])
-            found = self._resources[key] = Resource(attributes_of(row[:5]), row[5], row[6], entities)
+            *typed, dropped, schema_url, entities = json.loads(text)
+            found = self._resources[text] = Resource(
+                attributes_of(typed), dropped, schema_url, tuple(bytes.fromhex(entity) for entity in entities)
+            )
         return found
 
-    def _scope(self, row: Sequence[Any]) -> Scope:
-        key = repr(row)
-        found = self._scopes.get(key)
+    def _scope(self, text: str) -> Scope:
+        found = self._scopes.get(text)
         if found is None:
-            found = self._scopes[key] = Scope(row[0], row[1], attributes_of(row[2:7]), row[7], row[8])
+            *typed, name, version, dropped, schema_url = json.loads(text)
+            found = self._scopes[text] = Scope(name, version, attributes_of(typed), dropped, schema_url)
         return found
 
 
@@ -163,7 +179,10 @@ def stub(row: Sequence[Any]) -> Span:
 
 def attributes_of(typed: Sequence[Any]) -> Attributes:
     """One mapping from the five typed maps. A key in several keeps the value of the first map that has it."""
-    strings, ints, floats, bools, others = typed
+    strings, ints, floats, bools, others, *_ = typed
+    if not (ints or floats or bools or others):
+        return dict(strings)
+    floats = {key: float(text) for key, text in floats.items()}
     decoded = {key: decode_other(encoded) for key, encoded in others.items()} if others else {}
     return {**decoded, **bools, **floats, **ints, **strings}
 
@@ -207,19 +226,19 @@ def _kvlist(pairs: KeyValueList) -> dict[str, AttributeValue]:
     return merged
 
 
-def _events(row: Sequence[Any]) -> tuple[Event, ...]:
-    times, names, *typed, dropped = row
+def _events(text: str) -> tuple[Event, ...]:
+    times, names, dropped, *typed = json.loads(text)
     return tuple(
-        Event(time, name, attributes_of(values), lost)
-        for time, name, values, lost in zip(times, names, zip(*typed, strict=True), dropped, strict=True)
+        Event(at, name, attributes_of(values), lost)
+        for at, name, lost, values in zip(times, names, dropped, zip(*typed, strict=True), strict=True)
     )
 
 
-def _links(row: Sequence[Any]) -> tuple[Link, ...]:
-    trace_ids, span_ids, states, flags, *typed, dropped = row
+def _links(text: str) -> tuple[Link, ...]:
+    trace_ids, span_ids, states, flags, dropped, *typed = json.loads(text)
     return tuple(
         Link(bytes.fromhex(trace_id), bytes.fromhex(span_id), state, flag, attributes_of(values), lost)
-        for trace_id, span_id, state, flag, values, lost in zip(
-            trace_ids, span_ids, states, flags, zip(*typed, strict=True), dropped, strict=True
+        for trace_id, span_id, state, flag, lost, values in zip(
+            trace_ids, span_ids, states, flags, dropped, zip(*typed, strict=True), strict=True
         )
     )
