@@ -1,6 +1,7 @@
 -- One row per span. Every field of OTLP comes back from here unchanged.
 -- Key: newest first is what people look at, so a bucket of time leads; inside it the rows of one service and operation
 -- lie together and compress well. `by_trace` finds a trace without a time range.
+-- A trace's spans are scattered over the key, each in a granule of its own: small ones keep reading a trace cheap.
 -- Partitioned by the day of receipt, never by the span's own, untrusted time.
 -- `length` is end minus start modulo 2^64: one column gives both back exactly, however absurd they are.
 CREATE TABLE spans (
@@ -70,7 +71,7 @@ CREATE TABLE spans (
 ) ENGINE = MergeTree
 PARTITION BY intDiv(received_at, 86400000000000)
 ORDER BY (instance, start_bucket, service, name, start_time)
-SETTINGS non_replicated_deduplication_window = 10000,
+SETTINGS index_granularity = 1024, non_replicated_deduplication_window = 10000,
     fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1,
     lightweight_mutation_projection_mode = 'rebuild';
 
