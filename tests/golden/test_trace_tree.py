@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from spanhouse.tracing.spans.model import Event, Link, Span, SpanKind
-from spanhouse.tracing.traces.jaeger import to_jaeger
-from spanhouse.tracing.traces.otlp import to_json, to_otlp
+from spanhouse.tracing.traces.jaeger import jaeger_text, to_jaeger
+from spanhouse.tracing.traces.otlp import resource_spans_text, to_json, to_otlp
 from spanhouse.tracing.traces.payload import payload
 from spanhouse.tracing.traces.times import critical_path, scale_of, self_segments
 from spanhouse.tracing.traces.tree import NO_PARENT, Tree, build
@@ -268,3 +268,10 @@ def test_of_roots_that_start_together_the_first_by_service_and_name_is_the_root(
 
     assert tree.root is not None
     assert tree.spans[tree.root].span_id == span_id(3)
+
+
+def test_an_answers_text_says_what_its_objects_say() -> None:
+    spans = [make_span(n, n // 2, attributes={"n": n, "x": float("nan")}, service=f"s{n % 2}") for n in range(1, 6)]
+
+    assert json.loads(resource_spans_text(spans)) == to_json(spans)["resourceSpans"]
+    assert json.loads(jaeger_text(spans, truncated=True)) == to_jaeger(spans, truncated=True)

@@ -10,14 +10,15 @@ from django.http import HttpRequest, HttpResponse
 
 from spanhouse.api import parameters
 from spanhouse.api.authentication import query_scope
-from spanhouse.api.problem import answers_errors, json_response
+from spanhouse.api.problem import answers_errors, json_response, json_text_response
 from spanhouse.base.errors import Malformed
 from spanhouse.tracing.plan.predicates import Compare, Intrinsic, Predicate
 from spanhouse.tracing.plan.scope import Scope, TimeRange
 from spanhouse.tracing.search import find
 from spanhouse.tracing.search.registry import reader
 from spanhouse.tracing.spans.model import SpanKind
-from spanhouse.tracing.traces.jaeger import to_jaeger
+from spanhouse.tracing.traces.jaeger import jaeger_text, to_jaeger
+from spanhouse.tracing.traces.json_text import with_list
 
 US_IN_NS: Final = 1000
 MS_IN_NS: Final = 1_000_000
@@ -89,7 +90,8 @@ def traces(request: HttpRequest) -> HttpResponse:
 def trace(request: HttpRequest, trace_id: str) -> HttpResponse:
     scope = query_scope(request)
     found = find.trace(scope, find.parse_trace_id(trace_id))
-    return _envelope([to_jaeger(found.spans, truncated=found.truncated)])
+    about = {"total": 1, "limit": 0, "offset": 0, "errors": None}
+    return json_text_response(with_list(about, "data", f"[{jaeger_text(found.spans, truncated=found.truncated)}]"))
 
 
 @answers

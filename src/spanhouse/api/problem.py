@@ -48,7 +48,12 @@ def status_of(error: SpanhouseError) -> int:
 
 def json_response(data: Any, *, status: int = 200) -> HttpResponse:
     """Strict JSON: NaN and the infinities are refused here, so they must be text before."""
-    content = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return json_text_response(
+        json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")), status=status
+    )
+
+
+def json_text_response(content: str, *, status: int = 200) -> HttpResponse:
     return HttpResponse(content.encode("utf-8", "replace"), content_type="application/json", status=status)
 
 

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 
 from spanhouse.api import parameters
 from spanhouse.api.authentication import query_scope
-from spanhouse.api.problem import answers_errors, json_response, text_answer
+from spanhouse.api.problem import answers_errors, json_response, json_text_response, text_answer
 from spanhouse.base import limits
 from spanhouse.base.clock import NANOS_PER_SECOND
 from spanhouse.base.errors import Malformed
@@ -19,7 +19,8 @@ from spanhouse.tracing.search import find
 from spanhouse.tracing.search.logfmt import parse_pairs
 from spanhouse.tracing.search.tags import known_tags, tag_named, tag_values
 from spanhouse.tracing.traceql import to_predicate
-from spanhouse.tracing.traces.otlp import resource_spans_json, to_otlp
+from spanhouse.tracing.traces.json_text import with_list
+from spanhouse.tracing.traces.otlp import resource_spans_text, to_otlp
 
 NO_ROOT_YET: Final = "<root span not yet received>"
 SPSS_MAX: Final = 10_000
@@ -58,7 +59,7 @@ def trace(request: HttpRequest, trace_id: str) -> HttpResponse:
     found = _find(request, trace_id)
     if parameters.accepts_protobuf(request):
         return _protobuf(to_otlp(found.spans).SerializeToString())
-    return json_response({"batches": resource_spans_json(found.spans)})
+    return json_text_response(with_list({}, "batches", resource_spans_text(found.spans)))
 
 
 @answers
@@ -72,12 +73,9 @@ def trace_v2(request: HttpRequest, trace_id: str) -> HttpResponse:
             content += b"\x18\x01" + _delimited(4, message.encode())
         return _protobuf(content)
     status = "PARTIAL" if found.truncated else "COMPLETE"
-    return json_response(
-        {
-            "trace": {"resourceSpans": resource_spans_json(found.spans)},
-            "status": status,
-            **({"message": message} if message else {}),
-        }
+    about = {"status": status, **({"message": message} if message else {})}
+    return json_text_response(
+        with_list(about, "trace", with_list({}, "resourceSpans", resource_spans_text(found.spans)))
     )
 
 

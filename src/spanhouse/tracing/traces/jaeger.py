@@ -6,10 +6,12 @@ import base64
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from spanhouse.tracing.spans.model import Attributes, AttributeValue, Event, Resource, Span, SpanKind, StatusCode
+from spanhouse.tracing.traces.json_text import list_text, with_list
 from spanhouse.tracing.traces.otlp import number_text, value_json
 from spanhouse.tracing.traces.payload import notices_of
 from spanhouse.tracing.traces.tree import NO_PARENT, NoticeKind, Tree, build
@@ -27,17 +29,41 @@ _WARNINGS: Final[dict[NoticeKind, str]] = {
 
 def to_jaeger(spans: Sequence[Span], *, truncated: bool = False) -> Json:
     """One trace. Reading it twice gives the same answer; nothing is moved in time."""
+    made = _spans(spans)
+    return {"spans": list(made.spans), **_about(made, truncated=truncated)}
+
+
+def jaeger_text(spans: Sequence[Span], *, truncated: bool = False) -> str:
+    """The same as JSON text, for as many spans as an answer holds."""
+    made = _spans(spans)
+    of_spans = list_text(made.spans)  # makes the processes
+    return with_list(_about(made, truncated=truncated), "spans", of_spans)
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    tree: Tree
+    processes: _Processes
+    spans: Iterator[Json]
+    """Naming the processes as it goes."""
+
+
+def _about(made: _Made, *, truncated: bool) -> Json:
+    return {
+        "traceID": made.tree.spans[0].trace_id.hex(),
+        "processes": made.processes.by_name,
+        "warnings": ["the trace has more spans than an answer holds"] if truncated else None,
+    }
+
+
+def _spans(spans: Sequence[Span]) -> _Made:
     tree = build(spans)
     processes = _Processes()
     ids = _distinct_ids(tree)
     warnings = _warnings(tree)
     cut = frozenset(row for notice in tree.notices if notice.kind == "cycle" for row in notice.rows)
-    return {
-        "traceID": tree.spans[0].trace_id.hex(),
-        "spans": [_span(tree, row, ids, processes, cut, warnings.get(row)) for row in range(len(tree.spans))],
-        "processes": processes.by_name,
-        "warnings": ["the trace has more spans than an answer holds"] if truncated else None,
-    }
+    each = (_span(tree, row, ids, processes, cut, warnings.get(row)) for row in range(len(tree.spans)))
+    return _Made(tree, processes, each)
 
 
 def tag(key: str, value: AttributeValue) -> Json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypeVar
 
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, EntityRef, KeyValue, KeyValueList
@@ -12,6 +12,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, St
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as SpanMessage
 
 from spanhouse.tracing.spans.model import Attributes, AttributeValue, Event, Link, Resource, Scope, Span
+from spanhouse.tracing.traces.json_text import list_text, with_list
 
 Json = dict[str, Any]
 K = TypeVar("K")
@@ -40,14 +41,22 @@ def to_json(spans: Iterable[Span]) -> Json:
 def resource_spans_json(spans: Iterable[Span]) -> list[Json]:
     return [
         {
-            "resource": _pruned(
-                attributes=attributes_json(resource.attributes), droppedAttributesCount=resource.dropped_attributes
-            ),
-            "scopeSpans": [_scope_spans_json(scope, members) for scope, members in scopes],
-            **_pruned(schemaUrl=resource.schema_url),
+            **_resource_json(resource),
+            "scopeSpans": [{**_scope_json(scope), "spans": list(map(span_json, members))} for scope, members in scopes],
         }
         for resource, scopes in _grouped(spans)
     ]
+
+
+def resource_spans_text(spans: Iterable[Span]) -> str:
+    """The same as JSON text, for as many spans as an answer holds."""
+    texts = []
+    for resource, scopes in _grouped(spans):
+        of_scopes = (
+            with_list(_scope_json(scope), "spans", list_text(map(span_json, members))) for scope, members in scopes
+        )
+        texts.append(with_list(_resource_json(resource), "scopeSpans", f"[{','.join(of_scopes)}]"))
+    return f"[{','.join(texts)}]"
 
 
 def attributes_json(attributes: Attributes) -> list[Json]:
@@ -117,7 +126,16 @@ class _Groups(Generic[K, V]):
         return found
 
 
-def _scope_spans_json(scope: Scope, spans: Sequence[Span]) -> Json:
+def _resource_json(resource: Resource) -> Json:
+    return {
+        "resource": _pruned(
+            attributes=attributes_json(resource.attributes), droppedAttributesCount=resource.dropped_attributes
+        ),
+        **_pruned(schemaUrl=resource.schema_url),
+    }
+
+
+def _scope_json(scope: Scope) -> Json:
     return {
         "scope": _pruned(
             name=scope.name,
@@ -125,7 +143,6 @@ def _scope_spans_json(scope: Scope, spans: Sequence[Span]) -> Json:
             attributes=attributes_json(scope.attributes),
             droppedAttributesCount=scope.dropped_attributes,
         ),
-        "spans": [span_json(span) for span in spans],
         **_pruned(schemaUrl=scope.schema_url),
     }
 
