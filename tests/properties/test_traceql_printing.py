@@ -68,7 +68,7 @@ def test_what_is_printed_reads_back_the_same(expression: Expression) -> None:
     assert parse(to_text(query)) == query
 
 
-@given(st.text(max_size=60) | st.text("{}()<>=!~&|\"`.-+*/^ astpn019", max_size=60).map(lambda text: f"{{{text}}}"))
+@given(st.text(max_size=60) | st.text('{}()<>=!~&|"`.-+*/^ astpn019', max_size=60).map(lambda text: f"{{{text}}}"))
 def test_any_text_is_read_or_refused(text: str) -> None:
     refusal = InvalidQuery("")
     try:

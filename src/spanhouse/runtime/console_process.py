@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 from typing import Any
@@ -92,6 +93,7 @@ async def _serve_console(settings: Settings) -> None:
     from spanhouse.runtime.http_server import serve_app
 
     get_resolver().check()  # loads every address now: what is broken shows at start, not at the first request
+    _collect_garbage_rarely()
     await serve_app(
         application,
         interface="asgi",
@@ -99,3 +101,9 @@ async def _serve_console(settings: Settings) -> None:
         port=settings.console_port,
         ready=lambda port: readiness.ready("console"),
     )
+
+
+def _collect_garbage_rarely() -> None:
+    """A large trace makes millions of objects and no cycles; looking through them for some is a third of its cost."""
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 50)
