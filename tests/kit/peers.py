@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-PEERS = Path(os.environ.get("SPANHOUSE_PEERS", "/work/shared/peers"))
+PEERS = Path(os.environ.get("SPANHOUSE_PEERS", Path(__file__).parents[3] / "shared" / "peers"))
 
 
 def traceql_queries(verdict: str) -> list[str]:
