@@ -9,11 +9,8 @@ import pytest
 
 from spanhouse.base.ids import digest_secret
 from spanhouse.contracts.grant import Grants
-from tests.kit.machine import has_postgresql
 from tests.kit.postgres import PASSWORD, Postgres, postgres
 from tests.kit.server import RunningServer, wait_until
-
-pytestmark = pytest.mark.skipif(not has_postgresql(), reason="`python -m tests.kit.machine` installs PostgreSQL")
 
 
 @pytest.fixture(scope="module")

@@ -13,24 +13,14 @@ from spanhouse.runtime.settings import Settings
 
 def run_ingest(settings: Settings, index: int, lifeline: Lifeline) -> None:
     """Take spans in until SIGTERM. Raises ConfigurationError."""
-    from spanhouse.runtime.ingest_process import IngestOptions, Ports, main
+    from spanhouse.runtime.ingest_process import Ports, main, options_from
 
     def report(ports: Ports) -> None:
         urls = {"otlp_http": ports.otlp_http, "otlp_grpc": ports.otlp_grpc}
         host = settings.reachable_host
         lifeline.report(ready=True, **{name: f"http://{host}:{port}" for name, port in urls.items() if port})
 
-    options = IngestOptions(
-        data=settings.data,
-        host=settings.host,
-        otlp_http_port=settings.otlp_http_port or None,
-        otlp_grpc_port=settings.otlp_grpc_port or None,
-        index=index,
-        processes=settings.ingest_processes,
-        journal_bytes_max=settings.journal_bytes_max,
-        clock=settings.make_clock(),
-    )
-    main(options, report)
+    main(options_from(settings, index), report)
 
 
 def main(arguments: list[str]) -> int:
