@@ -24,6 +24,7 @@ from spanhouse.tracing.plan.predicates import (
 )
 from spanhouse.tracing.plan.requests import (
     Edge,
+    FoundSpanset,
     FoundTrace,
     MatchedSpan,
     Order,
@@ -200,9 +201,8 @@ def _found(spans: list[Span], matched: list[Span], shown: int) -> FoundTrace:
         root_name=roots[0].name if roots else "",
     )
     few = matched[: shown or None]
-    return FoundTrace(
-        summary, len(matched), tuple(MatchedSpan(s.span_id, s.service, s.name, s.start_time, s.duration) for s in few)
-    )
+    first = tuple(MatchedSpan(s.span_id, s.service, s.name, s.start_time, s.duration) for s in few)
+    return FoundTrace(summary, (FoundSpanset(len(matched), first),))
 
 
 _ranks: dict[Order, Callable[[FoundTrace], tuple[int, int | bytes]]] = {

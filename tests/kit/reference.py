@@ -26,7 +26,7 @@ from spanhouse.tracing.plan.predicates import (
     Predicate,
     Value,
 )
-from spanhouse.tracing.plan.requests import FoundTrace, MatchedSpan, Order, TraceSearch, TraceSummary
+from spanhouse.tracing.plan.requests import FoundSpanset, FoundTrace, MatchedSpan, Order, TraceSearch, TraceSummary
 from spanhouse.tracing.spans.model import Attributes, Event, Link, Span, SpanKind, StatusCode
 
 MISSING = object()
@@ -218,7 +218,7 @@ def search(spans: Iterable[Span], request: TraceSearch) -> list[FoundTrace]:
         summary = summarise(members)
         matched = [span for span in members if _in_range(span, request) and satisfies(span, request.where, summary)]
         if matched and _long_enough(summary, request):
-            found.append(FoundTrace(summary, len(matched), _first(matched, request.spans_per_trace)))
+            found.append(FoundTrace(summary, (FoundSpanset(len(matched), _first(matched, request.spans_per_trace)),)))
     found.sort(key=lambda each: _order(each.summary, request.order))
     return found[: request.limit]
 

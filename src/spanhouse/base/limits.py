@@ -21,3 +21,6 @@ TRACE_SPANS_MAX = 200_000  # spans of one trace that an answer holds; past it th
 SEARCH_LIMIT_DEFAULT = 20
 SEARCH_LIMIT_MAX = 1000
 SPANS_PER_TRACE_DEFAULT = 3
+SPANS_PER_SPANSET_MAX = 10_000  # matching spans that a search returns of one trace, however many it asks for
+SERIES_MAX = 1_000  # of one metric; past it the answer says it is cut
+POINTS_MAX = 11_000  # steps of a metric

@@ -11,6 +11,7 @@ AttributeScope = Literal["span", "resource", "event", "link", "instrumentation",
 
 Operator = Literal["=", "!=", ">", ">=", "<", "<=", "=~", "!~"]
 """`=~` and `!~` match the whole text, `.` also a newline."""
+Arithmetic = Literal["+", "-", "*", "/", "%", "^"]
 
 
 class Intrinsic(Enum):
@@ -35,17 +36,56 @@ class Intrinsic(Enum):
     LINK_SPAN_ID = "link:spanID"
     SCOPE_NAME = "instrumentation:name"
     SCOPE_VERSION = "instrumentation:version"
+    CHILD_COUNT = "span:childCount"
+    NESTED_SET_LEFT = "nestedSetLeft"
+    NESTED_SET_RIGHT = "nestedSetRight"
+    NESTED_SET_PARENT = "nestedSetParent"
 
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
     scope: AttributeScope
     name: str
+    of_parent: bool = False
+    """of the span's parent within its trace; missing when the parent is not there"""
 
 
 Field: TypeAlias = Attribute | Intrinsic
 Value: TypeAlias = str | bool | int | float
 """For KIND and STATUS the enum's number; for ids lower-case hex; an int compares with a float, never with a string."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Negative:
+    of: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Calculated:
+    """In double precision; missing when a side is missing or no number."""
+
+    operator: Arithmetic
+    left: Expression
+    right: Expression
+
+
+Expression: TypeAlias = Field | Fixed | Negative | Calculated
+"""A value of one span, or none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Relate:
+    """Two values of a span compared, of which neither is simply a constant. False when one is missing, or when they are
+    of different kinds (a number and a text)."""
+
+    left: Expression
+    operator: Operator
+    right: Expression
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,4 +130,4 @@ class Constant:
     value: bool
 
 
-Predicate: TypeAlias = Compare | Matches | Exists | Not | And | Or | Constant
+Predicate: TypeAlias = Compare | Relate | Matches | Exists | Not | And | Or | Constant

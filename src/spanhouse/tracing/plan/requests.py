@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
 from spanhouse.base import limits
-from spanhouse.tracing.plan.predicates import Constant, Predicate
+from spanhouse.tracing.plan.predicates import Constant
 from spanhouse.tracing.plan.scope import Scope, TimeRange
+from spanhouse.tracing.plan.spansets import Spanset
 from spanhouse.tracing.spans.model import AttributeValue, Span
 
 EVERY_SPAN: Final = Constant(True)
@@ -23,11 +25,11 @@ class Order(Enum):
 
 @dataclass(frozen=True, slots=True)
 class TraceSearch:
-    """Traces with a span that starts in `range` and satisfies `where`. Sorted over the whole range, then cut."""
+    """Traces with a span that starts in `range` and that `where` yields. Sorted over the whole range, then cut."""
 
     scope: Scope
     range: TimeRange
-    where: Predicate = EVERY_SPAN
+    where: Spanset = EVERY_SPAN
     order: Order = Order.NEWEST
     limit: int = limits.SEARCH_LIMIT_DEFAULT
     """traces"""
@@ -67,10 +69,26 @@ class MatchedSpan:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundSpanset:
+    matched: int
+    """spans, of which `spans` are the first"""
+    spans: tuple[MatchedSpan, ...]
+    attributes: tuple[tuple[str, AttributeValue], ...] = ()
+    """what `by()` parted it by, and figures that were compared"""
+
+
+@dataclass(frozen=True, slots=True)
 class FoundTrace:
     summary: TraceSummary
-    matched: int
-    spans: tuple[MatchedSpan, ...]
+    spansets: tuple[FoundSpanset, ...]
+
+    @property
+    def matched(self) -> int:
+        return sum(spanset.matched for spanset in self.spansets)
+
+    @property
+    def spans(self) -> tuple[MatchedSpan, ...]:
+        return tuple(span for spanset in self.spansets for span in spanset.spans)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +100,26 @@ class ReadCost:
 
 
 @dataclass(frozen=True, slots=True)
+class Sent:
+    """A statement as it was sent to the engine, and what it took: how a query explains itself."""
+
+    purpose: str
+    sql: str
+    parameters: Mapping[str, object]
+    rows: int
+    """read"""
+    bytes: int
+    """read"""
+    nanos: int
+
+
+@dataclass(frozen=True, slots=True)
 class SearchAnswer:
     traces: tuple[FoundTrace, ...]
     cost: ReadCost = field(default_factory=ReadCost)
+    statements: tuple[Sent, ...] = ()
+    warnings: tuple[str, ...] = ()
+    """what a limit has left out, and what to narrow"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from spanhouse.base import limits
+
+
+@dataclass(frozen=True, slots=True)
+class QueryLimits:
+    """What one question may cost. Past one of these the answer says so and what to narrow."""
+
+    seconds: int = limits.QUERY_SECONDS_MAX
+    memory_bytes: int = limits.QUERY_MEMORY_BYTES_MAX
+    rows: int = 0
+    """read from the store; 0: no bound"""
+    range_ns: int = 0
+    """longest time range of a search or a metric; 0: no bound"""
+    traces: int = limits.SEARCH_LIMIT_MAX
+    spans_per_spanset: int = limits.SPANS_PER_SPANSET_MAX
+    series: int = limits.SERIES_MAX
+    """of a metric"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,6 +29,7 @@ class Scope:
 
     instance: str
     services: frozenset[str] | None = None
+    limits: QueryLimits = field(default_factory=QueryLimits, compare=False)
 
     def __post_init__(self) -> None:
         if not self.instance:

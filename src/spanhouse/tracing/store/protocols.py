@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
+from spanhouse.tracing.plan.metrics import MetricsAnswer, MetricsRequest
 from spanhouse.tracing.plan.predicates import AttributeScope
 from spanhouse.tracing.plan.requests import (
     Edge,
@@ -59,6 +60,8 @@ class Reader(Protocol):
         ...
 
     def search(self, request: TraceSearch) -> SearchAnswer: ...
+
+    def metrics(self, request: MetricsRequest) -> MetricsAnswer: ...
 
     def services(self, scope: Scope, time_range: TimeRange) -> Sequence[RedRow]:
         """One row per service, by name. Counts entry spans (server, consumer) or, where a service has none, all."""

@@ -11,6 +11,21 @@ Arithmetic = Literal["+", "-", "*", "/", "%", "^"]
 BinaryOperator = Literal["&&", "||"] | Comparison | Arithmetic
 UnaryOperator = Literal["!", "-"]
 
+SpansetOperator = Literal[
+    "&&", "||", ">", ">>", "<", "<<", "~", "!>", "!>>", "!<", "!<<", "!~", "&>", "&>>", "&<", "&<<", "&~"
+]
+AggregateFunction = Literal["count", "avg", "min", "max", "sum"]
+MetricFunction = Literal[
+    "rate",
+    "count_over_time",
+    "min_over_time",
+    "max_over_time",
+    "avg_over_time",
+    "sum_over_time",
+    "quantile_over_time",
+    "histogram_over_time",
+]
+
 COMPARISONS = frozenset({"=", "!=", ">", ">=", "<", "<=", "=~", "!~"})
 ARITHMETIC = frozenset({"+", "-", "*", "/", "%", "^"})
 
@@ -104,8 +119,156 @@ class Filter:
     expression: Expression | None = None
 
 
-Query: TypeAlias = Filter
-"""What a whole text is. Structural operators and pipelines join this union when they come."""
+@dataclass(frozen=True, slots=True)
+class SpansetBinary:
+    """Two spansets of one trace made one: `{ … } >> { … }`."""
+
+    operator: SpansetOperator
+    left: Spanset
+    right: Spanset
+    at: Position = field(default=Position(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """`first | stage | …`. One that is written without a first spanset, as `avg(.x) > 1`, begins with every span."""
+
+    first: Spanset
+    stages: tuple[Stage, ...]
+
+
+Spanset: TypeAlias = Filter | SpansetBinary | Pipeline
+"""A Pipeline below an operator is one in brackets."""
+
+
+@dataclass(frozen=True, slots=True)
+class By:
+    """Each spanset parted by the value of the expression."""
+
+    expression: Expression
+    at: Position = field(default=Position(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Coalesce:
+    """A trace's spansets made one again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Select:
+    fields: tuple[Attribute | Intrinsic, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    function: AggregateFunction
+    of: Expression | None = None
+    """None of a count only"""
+    at: Position = field(default=Position(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ScalarBinary:
+    operator: Arithmetic
+    left: Scalar
+    right: Scalar
+    at: Position = field(default=Position(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ScalarPipeline:
+    """`({ … } | count())`: a number of each trace."""
+
+    pipeline: Spanset
+    aggregate: Aggregate
+
+
+Scalar: TypeAlias = Aggregate | ScalarBinary | ScalarPipeline | Number | Duration
+"""A number of one spanset. Durations count in ns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Having:
+    """Keeps the spansets for which the comparison of two numbers holds."""
+
+    operator: Comparison
+    left: Scalar
+    right: Scalar
+    at: Position = field(default=Position(), compare=False)
+
+
+Stage: TypeAlias = Filter | SpansetBinary | Pipeline | By | Coalesce | Select | Having
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A metric over spans: `rate() by (name)`."""
+
+    spans: Spanset
+    function: MetricFunction
+    of: Expression | None = None
+    quantiles: tuple[float, ...] = ()
+    by: tuple[Attribute | Intrinsic, ...] = ()
+    at: Position = field(default=Position(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """`compare({ … }, top, start, end)`: how the selected spans differ from the others. Times in ns since the epoch."""
+
+    spans: Spanset
+    selection: Filter
+    top: int = 10
+    start: int = 0
+    end: int = 0
+    """start and end both 0: the whole range"""
+    at: Position = field(default=Position(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    function: Literal["topk", "bottomk"]
+    of: Metrics
+    count: int
+    at: Position = field(default=Position(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    operator: Literal["=", "!=", ">", ">=", "<", "<="]
+    of: Metrics
+    value: float
+    at: Position = field(default=Position(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsBinary:
+    """Of two numbers at least one is a metric; constants are calculated while parsing."""
+
+    operator: Literal["+", "-", "*", "/"]
+    left: Metrics | float
+    right: Metrics | float
+    at: Position = field(default=Position(), compare=False)
+
+
+Metrics: TypeAlias = Series | Compare | Ranked | Threshold | MetricsBinary
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """`with(name=value)`; unknown ones are kept and mean nothing."""
+
+    name: str
+    value: Constant
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A whole text."""
+
+    root: Spanset | Metrics
+    hints: tuple[Hint, ...] = ()
+
 
 OLD_SPELLINGS = {
     "duration": "span:duration",

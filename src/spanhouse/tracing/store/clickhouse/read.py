@@ -11,6 +11,7 @@ from spanhouse.base.errors import InvalidQuery
 from spanhouse.tracing.plan.predicates import AttributeScope, Constant
 from spanhouse.tracing.plan.requests import (
     Edge,
+    FoundSpanset,
     FoundTrace,
     MatchedSpan,
     Order,
@@ -73,7 +74,7 @@ class ClickHouseReader:
             by_id = asking.summaries(ids)
             summaries = [by_id[trace_id] for trace_id in ids if trace_id in by_id]
         matched = asking.matched(request, summaries)
-        traces = tuple(FoundTrace(summary, *matched[summary.trace_id]) for summary in summaries)
+        traces = tuple(FoundTrace(summary, (FoundSpanset(*matched[summary.trace_id]),)) for summary in summaries)
         return SearchAnswer(traces, asking.cost)
 
     def services(self, scope: Scope, time_range: TimeRange) -> Sequence[RedRow]:
