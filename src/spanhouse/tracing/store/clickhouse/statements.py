@@ -33,6 +33,9 @@ FIRST_ROOT: Final = "min(tuple(parent_span_id != toFixedString('', 8), start_tim
 BUCKET_NS: Final = 300_000_000_000
 """Length of `start_bucket`, by which the spans table is ordered."""
 
+INT64: Final = range(-(2**63), 2**63)
+UINT64: Final = range(2**64)
+
 ParameterValue = str | bool | int | float | list[str]
 
 
@@ -50,6 +53,7 @@ class Build:
 
     scope: Scope
     parameters: dict[str, ParameterValue] = field(default_factory=dict)
+    _variables: int = 0
 
     def __post_init__(self) -> None:
         self.parameters["instance"] = self.scope.instance
@@ -64,6 +68,23 @@ class Build:
         name = f"p{len(self.parameters)}"
         self.parameters[name] = value
         return f"{{{name}:{of_type}}}"
+
+    def constant(self, value: str | bool | int | float) -> str:
+        """A placeholder for a value of the plan, in the engine's type for it."""
+        if isinstance(value, bool):
+            return self.parameter(value, "Bool")
+        if isinstance(value, str):
+            return self.parameter(value, "String")
+        if isinstance(value, int) and value in INT64:
+            return self.parameter(value, "Int64")
+        if isinstance(value, int) and value in UINT64:
+            return self.parameter(value, "UInt64")
+        return self.parameter(float(value), "Float64")
+
+    def variable(self) -> str:
+        """A name for a lambda's argument that no other in this statement has."""
+        self._variables += 1
+        return f"each_{self._variables}"
 
     def source(self, table: str, *conditions: str, service: str | None = "service", hidden: bool = False) -> str:
         """`table WHERE …`: the only way to name a tenant table, so that none is read without its scope.

@@ -1,0 +1,71 @@
+# ruff: noqa: S608 (every value is a parameter; the guard reads each statement again)
+"""Rows of spans together with what is not in them: figures of their trace, and the row of their parent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from spanhouse.tracing.plan.predicates import Attribute, Expression, Intrinsic, Predicate
+from spanhouse.tracing.plan.walk import fields_of
+from spanhouse.tracing.store.clickhouse.expressions import NESTED_SET, PARENT_FOUND, PARENT_PREFIX, PREFIXES, TYPES
+from spanhouse.tracing.store.clickhouse.intrinsics import TRACE_LEVEL
+from spanhouse.tracing.store.clickhouse.statements import Build
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a span's own row does not tell."""
+
+    trace: bool = False
+    """its trace's duration and root"""
+    parent: bool = False
+    """its parent's attributes"""
+    tree: bool = False
+    """its place in the tree: only the evaluation on whole traces knows it"""
+
+
+NOTHING: Final = Needs()
+
+
+def needs_of(*parts: Predicate | Expression) -> Needs:
+    fields = [field for part in parts for field in fields_of(part)]
+    return Needs(
+        trace=any(field in TRACE_LEVEL for field in fields),
+        parent=any(isinstance(field, Attribute) and field.of_parent for field in fields),
+        tree=any(field in NESTED_SET or field is Intrinsic.CHILD_COUNT for field in fields),
+    )
+
+
+def span_rows(build: Build, needs: Needs, *conditions: str) -> str:
+    """What follows FROM: the spans of the scope that meet the conditions, which are about their own rows only.
+
+    Joined are the columns that `needs` asks for. Conditions on those belong after it: `FROM (…) WHERE …`.
+    """
+    source = build.source("spans", *conditions)
+    if not (needs.trace or needs.parent):
+        return source
+    traces = f"trace_id IN (SELECT trace_id FROM {source})"
+    joined = f"(SELECT *, duration, end_time FROM {source}) AS own"
+    if needs.trace:
+        joined += f" ANY LEFT JOIN ({build.trace_summaries(traces)}) AS whole USING (trace_id)"
+    if needs.parent:
+        joined += f" ANY LEFT JOIN ({_parents(build, traces)}) AS parents USING (trace_id, parent_span_id)"
+    return joined
+
+
+def _parents(build: Build, traces: str) -> str:
+    """Of spans with the same id the first is the parent."""
+    source = build.source("spans", traces)
+    columns = ", ".join(f"{column} AS {PARENT_PREFIX}{column}" for column in parent_columns())
+    return (
+        f"SELECT trace_id, span_id AS parent_span_id, 1 AS {PARENT_FOUND}, {columns} FROM {source} "
+        "ORDER BY start_time, name LIMIT 1 BY trace_id, span_id"
+    )
+
+
+def parent_columns() -> Iterable[str]:
+    yield "service"
+    for prefix in PREFIXES.values():
+        yield from (f"{prefix}_{suffix}" for suffix in TYPES)
