@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from spanhouse.api import jaeger, tempo, usage
+from spanhouse.api import jaeger, tempo, usage, zipkin
 
 urlpatterns = [
     path("api/v1/usage", usage.usage),
@@ -24,4 +24,16 @@ urlpatterns = [
     path("jaeger/api/traces", jaeger.traces),
     path("jaeger/api/traces/<str:trace_id>", jaeger.trace),
     path("jaeger/api/dependencies", jaeger.dependencies),
+    path("zipkin/api/v2/services", zipkin.services),
+    path("zipkin/api/v2/spans", zipkin.spans),
+    path("zipkin/api/v2/remoteServices", zipkin.remote_services),
+    path("zipkin/api/v2/traces", zipkin.traces),
+    path("zipkin/api/v2/trace/<str:trace_id>", zipkin.trace),
+    path("zipkin/api/v2/traceMany", zipkin.trace_many),
+    path("zipkin/api/v2/dependencies", zipkin.dependencies),
+    path("zipkin/api/v2/autocompleteKeys", zipkin.autocomplete_keys),
+    path("zipkin/api/v2/autocompleteValues", zipkin.autocomplete_values),
+    path("zipkin/config.json", zipkin.ui_config),
+    path("zipkin/health", zipkin.health),
+    path("zipkin/info", zipkin.info),
 ]

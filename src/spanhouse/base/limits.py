@@ -18,6 +18,7 @@ RETENTION_DAYS_MAX = 3650
 QUERY_SECONDS_MAX = 30
 QUERY_MEMORY_BYTES_MAX = 4 * 1024 * 1024 * 1024
 TRACE_SPANS_MAX = 200_000  # spans of one trace that an answer holds; past it the answer says it is cut
+ANSWER_SPANS_MAX = 500_000  # spans of all traces of one answer over HTTP; past it the answer says it is cut
 SEARCH_LIMIT_DEFAULT = 20
 SEARCH_LIMIT_MAX = 1000
 SPANS_PER_TRACE_DEFAULT = 3

@@ -12,9 +12,10 @@ from typing import Any, Final
 
 from spanhouse.tracing.spans.model import Attributes, AttributeValue, Event, Resource, Span, SpanKind, StatusCode
 from spanhouse.tracing.traces.json_text import list_text, with_list
-from spanhouse.tracing.traces.otlp import number_text, value_json
+from spanhouse.tracing.traces.otlp import number_text
 from spanhouse.tracing.traces.payload import notices_of
 from spanhouse.tracing.traces.tree import NO_PARENT, NoticeKind, Tree, build
+from spanhouse.tracing.traces.values import plain
 
 Json = dict[str, Any]
 
@@ -81,20 +82,7 @@ def tag(key: str, value: AttributeValue) -> Json:
         case None:
             return {"key": key, "type": "string", "value": ""}
         case _:
-            return {"key": key, "type": "string", "value": json.dumps(_plain(value), ensure_ascii=False)}
-
-
-def _plain(value: AttributeValue) -> Any:
-    """Arrays and key-value lists as JSON; what JSON has no word for as OTLP's text form."""
-    match value:
-        case list():
-            return [_plain(item) for item in value]
-        case dict():
-            return {key: _plain(item) for key, item in value.items()}
-        case bytes() | float():
-            return next(iter(value_json(value).values()))
-        case _:
-            return value
+            return {"key": key, "type": "string", "value": json.dumps(plain(value), ensure_ascii=False)}
 
 
 def _span(

@@ -32,12 +32,13 @@ from spanhouse.tracing.store.clickhouse.newest import newest
 from spanhouse.tracing.store.clickhouse.rows import SpanRows, attributes_of, stub
 from spanhouse.tracing.store.clickhouse.statements import BUCKET_NS, Statement
 from spanhouse.tracing.store.protocols import OPERATION_NAMES_MAX, OPERATIONS_DEFAULT
+from spanhouse.tracing.store.clickhouse.peers import PeerReads
 
 Rows = Sequence[Sequence[Any]]
 CANNOT_COMPILE_REGEXP: Final = 427
 
 
-class ClickHouseReader:
+class ClickHouseReader(PeerReads):
     """Reads through `engine`. Safe to call from several threads if the engine is."""
 
     def __init__(self, engine: Engine) -> None:
