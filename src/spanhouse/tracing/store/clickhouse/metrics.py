@@ -1,0 +1,85 @@
+"""Metrics: each part over spans is a question of its own to the engine; what is done with series is done here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from spanhouse.base.errors import InvalidQuery
+from spanhouse.tracing.plan.metrics import (
+    Combined,
+    Compared,
+    Metrics,
+    MetricSeries,
+    MetricsRequest,
+    Ranked,
+    Series,
+    Threshold,
+)
+from spanhouse.tracing.plan.predicates import Predicate
+from spanhouse.tracing.plan.spansets import Spanset
+from spanhouse.tracing.store.clickhouse.metrics_series import SeriesQuery
+from spanhouse.tracing.store.clickhouse.statements import Statement
+from spanhouse.tracing.store.metrics import second_stage
+from spanhouse.tracing.store.metrics.figures import series_of
+from spanhouse.tracing.store.metrics.grid import grid_of, series_max
+
+
+class Asking(Protocol):
+    """The statements of one question."""
+
+    def rows(self, statement: Statement) -> Sequence[Sequence[Any]]: ...
+
+
+class Measuring:
+    """One request. `warnings` says what a limit has left out."""
+
+    def __init__(self, asking: Asking, request: MetricsRequest) -> None:
+        self._asking = asking
+        self._request = request
+        self.grid = grid_of(request)
+        self._series_max = series_max(request, self.grid)
+        self.warnings: list[str] = []
+
+    def series(self) -> tuple[MetricSeries, ...]:
+        return second_stage.settled(self.grid, second_stage.in_order(self._of(self._request.metrics)))
+
+    def _of(self, metrics: Metrics) -> Sequence[MetricSeries]:
+        match metrics:
+            case Series():
+                return self._measured(metrics)
+            case Compared():
+                raise InvalidQuery("compare() is not answered yet")
+            case Ranked(of, most, count):
+                return second_stage.ranked(self._of(of), most=most, count=count)
+            case Threshold(of, operator, value):
+                return second_stage.over_threshold(self._of(of), operator, value)
+            case Combined(operator, left, right):
+                return second_stage.combined(operator, self._side(left), self._side(right))
+
+    def _side(self, side: Metrics | float) -> Sequence[MetricSeries] | float:
+        return side if isinstance(side, float | int) else self._of(side)
+
+    def _measured(self, series: Series) -> Sequence[MetricSeries]:
+        query = SeriesQuery(
+            self._request.scope, series, predicate_of(series.spans), self.grid, self._groups_max(series)
+        )
+        rows = self._asking.rows(query.statement())
+        return series_of(series, self.grid, query.found(self._cut(rows, self._groups_max(series))))
+
+    def _groups_max(self, series: Series) -> int:
+        return max(1, self._series_max // max(1, len(series.quantiles)))
+
+    def _cut(self, rows: Sequence[Sequence[Any]], most: int) -> Sequence[Sequence[Any]]:
+        if len(rows) > most:
+            self.warnings.append(
+                f"there are more than {self._series_max:,} series; these have the most spans. "
+                "Narrow the condition, or group by something with fewer values"
+            )
+        return rows[:most]
+
+
+def predicate_of(spans: Spanset) -> Predicate:
+    if isinstance(spans, Predicate):
+        return spans
+    raise InvalidQuery("metrics over structural conditions and pipelines are not answered yet")
