@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from pytest_django import Settings
+from pytest_django import DjangoDbBlocker, Settings
+
+from tests.kit.append_only import allow_emptying
 
 if TYPE_CHECKING:
     from tests.kit.store import Store
@@ -16,6 +18,13 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def _own_directory(settings: Settings, tmp_path: Path) -> None:
     settings.GRANTS_PATH = tmp_path / "grants" / "snapshot.json"
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+    """Tests with transactions of their own empty every table afterwards, which the append-only ones refuse."""
+    with django_db_blocker.unblock():
+        allow_emptying()
 
 
 @pytest.fixture(scope="session")

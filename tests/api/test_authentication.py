@@ -110,7 +110,7 @@ def test_an_ingest_key_reads_nothing() -> None:
 
 
 def test_an_instance_that_may_not_be_queried_says_why(token: str) -> None:
-    services.change_instance(Key.objects.get().instance, query=False, denial="unpaid since May")
+    services.change_instance(Key.objects.get().instance, query=False, denial="unpaid since May", now=NOON)
 
     with pytest.raises(Forbidden, match="unpaid since May"):
         query_scope(ask(Authorization=f"Bearer {token}"))

@@ -171,7 +171,7 @@ def test_choosing_another_instance_shows_only_its_spans(console: Console) -> Non
 def test_a_suspended_instance_says_why_on_every_page(console: Console) -> None:
     console.expected = ("403",)
     local = Instance.objects.get(pk="local")
-    instances.change_instance(local, query=False, ingest=False, denial="The term ended on 2026-11-01.")
+    instances.change_instance(local, query=False, ingest=False, denial="The term ended on 2026-11-01.", now=NOON)
 
     seen = [console.open(path).inner_text("main") for path in ("/", "/services", "/explore", "/keys")]
 

@@ -159,7 +159,7 @@ def test_a_retention_out_of_bounds_is_refused(days: int) -> None:
     _, _, local = operator()
 
     with pytest.raises(Malformed, match="retention_days"):
-        services.change_instance(local, retention_days=days)
+        services.change_instance(local, retention_days=days, now=NOON)
 
     assert Instance.objects.get(pk=local.pk).retention_days == 15
 
@@ -167,7 +167,7 @@ def test_a_retention_out_of_bounds_is_refused(days: int) -> None:
 def test_a_change_of_an_instance_is_published(settings: Settings) -> None:
     _, _, local = operator()
 
-    services.change_instance(local, ingest=False, denial="moved away", retention_days=30)
+    services.change_instance(local, ingest=False, denial="moved away", retention_days=30, now=NOON)
 
     grant = published(settings).instances["local"]
     assert (grant.ingest, grant.query, grant.denial, grant.retention_days) == (False, True, "moved away", 30)

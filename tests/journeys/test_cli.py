@@ -189,7 +189,7 @@ def test_config_lists_every_setting_and_its_source(server: RunningServer) -> Non
 
 @pytest.mark.parametrize(
     "command",
-    ["serve", "ingest", "console", "keeper", "config", "check", "login-link", "key", "instance", "clock"],
+    ["serve", "ingest", "console", "keeper", "config", "check", "login-link", "key", "instance", "audit", "clock"],
 )
 def test_every_command_has_help(server: RunningServer, command: str) -> None:
     assert "Usage" in server.cli(command, "--help").stdout

@@ -56,6 +56,18 @@ def test_people_log_in(server: RunningServer) -> None:
     assert server.log_in().get("/keys").status_code == 200
 
 
+@pytest.mark.clause("G4.6")
+@pytest.mark.parametrize(
+    "statement",
+    ["DELETE FROM accounts_auditentry", "UPDATE accounts_auditentry SET reason = ''", "TRUNCATE accounts_auditentry"],
+)
+def test_the_audit_log_forgets_nothing(server: RunningServer, database: Postgres, statement: str) -> None:
+    with pytest.raises(Exception, match="append-only"):
+        database.ask(statement)
+
+    assert all(verdict["broken_at"] is None for verdict in server.cli_json("audit", "verify"))
+
+
 def test_changes_made_at_once_are_all_published(server: RunningServer) -> None:
     with ThreadPoolExecutor(4) as together:
         keys = list(together.map(lambda number: server.cli_json("key", "create", f"k{number}"), range(8)))

@@ -14,7 +14,7 @@ NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 
 def operator(username: str = "alice") -> tuple[Account, User, Instance]:
     """What the first minute makes: an account, its operator, the instance `local`."""
-    account = instances.open_account("Operator", now=NOON)
+    account = instances.open_account("Operator", now=NOON, outside_contract=True)
     user = accounts.create_member(account, username, now=NOON, is_operator=True)
     local = instances.create_instance(account, "local", now=NOON, retention_days=15, instance_id=LOCAL_INSTANCE)
     return account, user, local

@@ -39,7 +39,7 @@ def log_in(browser: Client, password: str, **more: str) -> int:
 @pytest.fixture
 def _alice() -> None:
     _, alice, _ = operator()
-    services.set_password(alice, PASSWORD)
+    services.set_password(alice, PASSWORD, now=NOON)
 
 
 @pytest.mark.usefixtures("_alice")

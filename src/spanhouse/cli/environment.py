@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from spanhouse.base.clock import to_datetime
 from spanhouse.base.errors import ConfigurationError, Malformed
 from spanhouse.runtime import settings as spanhouse_settings
 from spanhouse.runtime.settings import Settings
+
+if TYPE_CHECKING:
+    from spanhouse.customers.accounts.audit.actors import By
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _DURATION = re.compile(r"(\d+)\s*([smhdw])")
@@ -38,6 +44,16 @@ def accounts_database() -> Iterator[tuple[Settings, datetime]]:
         connections.close_all()
 
 
+def caller() -> By:
+    """Who runs this command, for the audit log."""
+    from spanhouse.customers.accounts.audit.actors import by_command
+
+    try:
+        return by_command(getpass.getuser())
+    except (KeyError, OSError):  # a container's user may have no name
+        return by_command(f"uid {os.getuid()}")
+
+
 def parse_duration(text: str) -> timedelta:
     """`90s`, `15m`, `1d12h`. Raises Malformed."""
     if not _is_duration(text):
@@ -61,6 +77,20 @@ def parse_expiry(text: str, now: datetime) -> datetime:
             return now + parse_duration(text)
         except OverflowError as error:
             raise Malformed(f"{text!r} is too far away") from error
+    return _moment(text)
+
+
+def parse_moment(text: str, now: datetime) -> datetime:
+    """A duration back from now (`7d`) or a moment in RFC 3339. Raises Malformed."""
+    if _is_duration(text):
+        try:
+            return now - parse_duration(text)
+        except OverflowError as error:
+            raise Malformed(f"{text!r} is too far away") from error
+    return _moment(text)
+
+
+def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:

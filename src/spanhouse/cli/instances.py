@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 
 from spanhouse.base.errors import Malformed
-from spanhouse.cli.environment import accounts_database
+from spanhouse.cli.environment import accounts_database, caller
 from spanhouse.cli.output import errors_in_one_line, out, print_json, print_table, warn
 
 if TYPE_CHECKING:
@@ -30,7 +30,9 @@ def create(
     name: Annotated[str, typer.Argument(help="Name that people see.")],
     retention_days: Annotated[int | None, typer.Option(help="Days that spans are kept.", show_default=False)] = None,
     account: Annotated[str | None, typer.Option(help="Id of an account; the first one if left out.")] = None,
-    new_account: Annotated[str | None, typer.Option(help="Open an account of this name for it.")] = None,
+    new_account: Annotated[
+        str | None, typer.Option(help="Open an account of the operator's own, outside contract, for it.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make an instance. From the second account on, loopback needs a key.
@@ -40,15 +42,20 @@ def create(
     spanhouse instance create shop --new-account 'Shop Ltd' --retention-days 30
     """
     with errors_in_one_line(), accounts_database() as (settings, now):
+        by = caller()
         from spanhouse.customers.accounts import selectors as accounts
         from spanhouse.customers.instances import selectors, services
 
         if account and new_account:
             raise Malformed("give either --account or --new-account")
         was_open = selectors.loopback_instance() is not None
-        owner = services.open_account(new_account, now=now) if new_account else accounts.get_account(account)
+        owner = (
+            services.open_account(new_account, now=now, outside_contract=True, by=by)
+            if new_account
+            else accounts.get_account(account)
+        )
         days = settings.retention_days if retention_days is None else retention_days
-        _show(services.create_instance(owner, name, now=now, retention_days=days), as_json)
+        _show(services.create_instance(owner, name, now=now, retention_days=days, by=by), as_json)
         if was_open and selectors.loopback_instance() is None:
             warn(_LOOPBACK_CLOSED)
 
@@ -92,7 +99,7 @@ def set_(
     spanhouse instance set local --retention-days 30
     spanhouse instance set i-4k9x0d2mfq7c --no-ingest --denial 'moved to another region'
     """
-    with errors_in_one_line(), accounts_database():
+    with errors_in_one_line(), accounts_database() as (_, now):
         from spanhouse.customers.instances import selectors, services
 
         changed = services.change_instance(
@@ -102,6 +109,8 @@ def set_(
             ingest=ingest,
             query=query,
             denial=denial,
+            now=now,
+            by=caller(),
         )
         _show(changed, as_json)
 

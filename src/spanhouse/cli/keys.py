@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from spanhouse.cli.environment import accounts_database, parse_duration, parse_expiry
+from spanhouse.cli.environment import accounts_database, caller, parse_duration, parse_expiry
 from spanhouse.cli.output import errors_in_one_line, out, print_json, print_table
 
 if TYPE_CHECKING:
@@ -45,7 +45,13 @@ def create(
 
         expires_at = parse_expiry(expires, now) if expires else None
         key, secret = services.create_key(
-            selectors.get_instance(instance), scope, name, now=now, expires_at=expires_at, origins=from_text
+            selectors.get_instance(instance),
+            scope,
+            name,
+            now=now,
+            expires_at=expires_at,
+            origins=from_text,
+            by=caller(),
         )
         _show_secret(key, secret, as_json)
 
@@ -95,7 +101,7 @@ def revoke(
     with errors_in_one_line(), accounts_database() as (_, now):
         from spanhouse.customers.instances import services
 
-        revoked = services.revoke_key(_find(key_id, instance), now=now)
+        revoked = services.revoke_key(_find(key_id, instance), now=now, by=caller())
     out.print(f"{key_id} is revoked" if revoked else f"{key_id} was revoked before")
 
 
@@ -116,7 +122,9 @@ def rotate(
         from spanhouse.customers.instances import services
 
         old = _find(key_id, instance)
-        key, secret = services.rotate_key(old, now=now, overlap=parse_duration(overlap) if overlap else timedelta())
+        key, secret = services.rotate_key(
+            old, now=now, overlap=parse_duration(overlap) if overlap else timedelta(), by=caller()
+        )
         _show_secret(key, secret, as_json)
 
 

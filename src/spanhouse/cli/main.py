@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from spanhouse.cli import demo, instances, keys, operate, query, serve
+from spanhouse.cli import audit, demo, instances, keys, operate, query, serve
 
 app = typer.Typer(
     name="spanhouse",
@@ -43,6 +43,7 @@ app.command()(query.query)
 app.command()(demo.demo)
 app.add_typer(keys.app, name="key")
 app.add_typer(instances.app, name="instance")
+app.add_typer(audit.app, name="audit")
 app.command()(operate.config)
 app.command()(operate.check)
 app.command("login-link")(operate.login_link)

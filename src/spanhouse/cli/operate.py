@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from spanhouse.base.clock import TrialClock, to_datetime
 from spanhouse.base.errors import ConfigurationError, NotFound
-from spanhouse.cli.environment import accounts_database, parse_duration
+from spanhouse.cli.environment import accounts_database, caller, parse_duration
 from spanhouse.cli.output import errors_in_one_line, out, print_json, print_table
 from spanhouse.runtime import checks
 from spanhouse.runtime import settings as spanhouse_settings
@@ -69,7 +69,7 @@ def login_link(
         person = selectors.user_named(user) if user else selectors.first_operator()
         if person is None:
             raise NotFound(f"there is no user {user!r}" if user else "there is no operator")
-        link = first_minute.make_login_link(person, settings.console_url, now)
+        link = first_minute.make_login_link(person, settings.console_url, now, caller())
     if as_json:
         print_json({"login_link": link.url, "minutes": link.minutes})
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from http import HTTPStatus
 from typing import cast
 
@@ -23,6 +24,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from spanhouse.base.clock import to_datetime
 from spanhouse.base.errors import Unauthenticated
 from spanhouse.customers.accounts import services
+from spanhouse.customers.accounts.audit.requests import by_request, client_ip
 from spanhouse.customers.accounts.models import User
 
 FAILURES_MAX = 10
@@ -73,10 +75,12 @@ def log_in(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         name = form.cleaned_data["username"].strip().lower()
         user = authenticate(request, username=name, password=form.cleaned_data["password"])
-        if user is not None:
+        if isinstance(user, User):
+            services.note_login(user, now=_now(), by=by_request(request, user))
             login(request, user, backend=_BACKEND)
             return redirect(_next(request))
         _count_failure(request)
+        services.note_refused_login(name, now=_now(), by=by_request(request))
         form.add_error(None, _("User name or password is wrong."))
     return _page(request, form, HTTPStatus.UNPROCESSABLE_ENTITY)
 
@@ -88,7 +92,7 @@ def log_in_by_link(request: HttpRequest, code: str) -> HttpResponse:
     if request.method != "POST":
         return render(request, "console/login_link.html", {"code": code})
     try:
-        user = services.redeem_login_link(code, now=to_datetime(settings.CLOCK.now_ns()))
+        user = services.redeem_login_link(code, now=_now(), by=by_request(request))
     except Unauthenticated:
         form = LoginForm()
         return _page(request, form, HTTPStatus.UNAUTHORIZED, _("This login link was used already or has expired."))
@@ -98,6 +102,8 @@ def log_in_by_link(request: HttpRequest, code: str) -> HttpResponse:
 
 @require_POST
 def log_out(request: HttpRequest) -> HttpResponseRedirect:
+    if isinstance(request.user, User):
+        services.note_logout(request.user, now=_now(), by=by_request(request))
     logout(request)
     return redirect("login")
 
@@ -110,11 +116,15 @@ def change_password(request: HttpRequest) -> HttpResponse:
     user = cast(User, request.user)
     form = PasswordForm(user, request.POST or None)
     if request.method == "POST" and form.is_valid():
-        services.set_password(user, form.cleaned_data["password"])
+        services.set_password(user, form.cleaned_data["password"], now=_now(), by=by_request(request))
         update_session_auth_hash(request, user)
         return redirect(settings.LOGIN_REDIRECT_URL)
     status = HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK
     return render(request, "console/login_password.html", {"form": form}, status=status)
+
+
+def _now() -> datetime:
+    return to_datetime(settings.CLOCK.now_ns())
 
 
 def _page(request: HttpRequest, form: LoginForm, status: HTTPStatus = HTTPStatus.OK, message: str = "") -> HttpResponse:
@@ -130,7 +140,7 @@ def _next(request: HttpRequest) -> str:
 
 
 def _failure_key(request: HttpRequest) -> str:
-    return f"login-failures:{request.META.get('REMOTE_ADDR', '')}"
+    return f"login-failures:{client_ip(request)}"
 
 
 def _failures(request: HttpRequest) -> int:

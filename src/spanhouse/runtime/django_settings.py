@@ -22,6 +22,7 @@ GRANTS_PATH = SPANHOUSE.grants_path
 LOOPBACK_OPEN = SPANHOUSE.loopback_open and SPANHOUSE.host_is_loopback
 RETENTION_DAYS_NEW = SPANHOUSE.retention_days
 CONSOLE_URL = SPANHOUSE.console_url
+TRUSTED_PROXIES = SPANHOUSE.trusted_proxies
 OTLP_HTTP_URL = f"http://{SPANHOUSE.reachable_host}:{SPANHOUSE.otlp_http_port}" if SPANHOUSE.otlp_http_port else ""
 OTLP_GRPC_URL = f"http://{SPANHOUSE.reachable_host}:{SPANHOUSE.otlp_grpc_port}" if SPANHOUSE.otlp_grpc_port else ""
 

@@ -10,6 +10,7 @@ from django.db import transaction
 
 from spanhouse.customers.accounts import selectors as accounts
 from spanhouse.customers.accounts import services as account_services
+from spanhouse.customers.accounts.audit.actors import SYSTEM, By
 from spanhouse.customers.accounts.models import User
 from spanhouse.customers.instances import publishing
 from spanhouse.customers.instances import services as instance_services
@@ -34,7 +35,7 @@ def set_up(now: datetime, retention_days: int) -> None:
     """Make the operator with an account and the instance `local`, unless there is an account already."""
     if accounts.account_count():
         return
-    account = instance_services.open_account("Operator", now=now)
+    account = instance_services.open_account("Operator", now=now, outside_contract=True)
     account_services.create_member(account, OPERATOR, now=now, is_operator=True)
     instance_services.create_instance(
         account, "local", now=now, retention_days=retention_days, instance_id=LOCAL_INSTANCE
@@ -48,8 +49,8 @@ def prepare(now: datetime, retention_days: int) -> None:
     publishing.reconcile()
 
 
-def make_login_link(user: User, console_url: str, now: datetime) -> LoginLink:
+def make_login_link(user: User, console_url: str, now: datetime, by: By = SYSTEM) -> LoginLink:
     """A fresh link for `user`; earlier ones stop working."""
-    code = account_services.create_login_link(user, now=now)
+    code = account_services.create_login_link(user, now=now, by=by)
     life = account_services.LOGIN_LINK_LIFE
     return LoginLink(f"{console_url}/login/link/{code}", int(life.total_seconds() // 60))

@@ -62,6 +62,9 @@ class Settings(BaseSettings):
         True, description="let programs on this machine send and query without a key while there is one account"
     )
     public_url: str = Field("", description="address people open, such as https://traces.example.com; empty = as bound")
+    trusted_proxies: int = Field(
+        0, ge=0, le=10, description="proxies in front whose X-Forwarded-For says where a person is; 0 = none"
+    )
     allowed_hosts: str = Field("", description="further Host names the console answers to, separated by commas")
     secret_key: SecretStr = Field(
         SecretStr(""), description="key that signs sessions; empty = one generated into the data directory"

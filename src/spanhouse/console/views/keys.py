@@ -14,6 +14,7 @@ from spanhouse.base.errors import Malformed
 from spanhouse.console import made_keys
 from spanhouse.console.made_keys import MadeKey
 from spanhouse.console.visit import Visit, open_when_suspended, visited
+from spanhouse.customers.accounts.audit.requests import by_request
 from spanhouse.customers.instances import selectors, services
 
 EXPIRY_DAYS = ("30", "90", "365")
@@ -33,7 +34,7 @@ def keys(visit: Visit) -> HttpResponse:
 @open_when_suspended
 def revoke(visit: Visit, key_id: str) -> HttpResponse:
     key = selectors.get_key(visit.instance, key_id)
-    services.revoke_key(key, now=to_datetime(visit.now_ns))
+    services.revoke_key(key, now=to_datetime(visit.now_ns), by=by_request(visit.request))
     return redirect("keys")
 
 
@@ -47,7 +48,7 @@ def _create(visit: Visit) -> HttpResponse:
             now=to_datetime(visit.now_ns),
             expires_at=_expiry(form.get("expires", ""), to_datetime(visit.now_ns)),
             origins=form.get("origins", "").split(),
-            actor=visit.request.user,  # type: ignore[arg-type]
+            by=by_request(visit.request),
         )
     except Malformed as error:
         return _page(visit, problem=str(error))

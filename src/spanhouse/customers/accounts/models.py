@@ -9,6 +9,9 @@ from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 
 from spanhouse.base.ids import new_id
+from spanhouse.customers.accounts.audit.models import AuditEntry, AuditHead
+
+__all__ = ["Account", "AuditEntry", "AuditHead", "LoginLink", "Membership", "User", "UserManager"]
 
 
 def _new_account_id() -> str:
@@ -16,10 +19,11 @@ def _new_account_id() -> str:
 
 
 class Account(models.Model):
-    """A party: it has instances, keys and, one day, a contract."""
+    """A party: it has instances, keys and a contract, unless it is the operator's own and stands outside of it."""
 
     id = models.CharField(primary_key=True, max_length=40, default=_new_account_id, editable=False)
     name = models.CharField(max_length=200)
+    outside_contract = models.BooleanField(default=False)
     created_at = models.DateTimeField()
 
     class Meta:

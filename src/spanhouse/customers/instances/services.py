@@ -13,7 +13,10 @@ from django.db.models import Q
 from spanhouse.base.errors import Malformed, NotFound
 from spanhouse.base.ids import digest_secret, new_id, new_secret
 from spanhouse.customers.accounts import services as accounts
-from spanhouse.customers.accounts.models import Account, User
+from spanhouse.customers.accounts.audit.actors import SYSTEM, By
+from spanhouse.customers.accounts.audit.deeds import Deed
+from spanhouse.customers.accounts.audit.record import record
+from spanhouse.customers.accounts.models import Account
 from spanhouse.customers.instances import publishing
 from spanhouse.customers.instances.models import Instance, Key
 
@@ -24,9 +27,9 @@ LAST_USE_EVERY = timedelta(minutes=1)
 
 
 @transaction.atomic
-def open_account(name: str, *, now: datetime) -> Account:
+def open_account(name: str, *, now: datetime, outside_contract: bool = False, by: By = SYSTEM) -> Account:
     """A new party. From the second one on, loopback no longer opens anything without a key."""
-    account = accounts.create_account(name, now=now)
+    account = accounts.create_account(name, now=now, outside_contract=outside_contract, by=by)
     publishing.changed()
     return account
 
@@ -40,6 +43,7 @@ def create_instance(
     retention_days: int,
     region: str = "local",
     instance_id: str | None = None,
+    by: By = SYSTEM,
 ) -> Instance:
     """Raises Malformed when a value makes no sense or the id is taken."""
     instance = Instance(
@@ -55,6 +59,8 @@ def create_instance(
         instance.save(force_insert=True)
     except IntegrityError as error:
         raise Malformed(f"there is an instance {instance.pk!r} already") from error
+    settled = {"region": region, "retention_days": retention_days}
+    _record(Deed.INSTANCE_CREATE, instance, by, now, details=settled)
     publishing.changed()
     return instance
 
@@ -63,20 +69,24 @@ def create_instance(
 def change_instance(
     instance: Instance,
     *,
+    now: datetime,
     name: str | None = None,
     retention_days: int | None = None,
     ingest: bool | None = None,
     query: bool | None = None,
     denial: str | None = None,
+    by: By = SYSTEM,
 ) -> Instance:
     """Change what is given, leave the rest. Raises Malformed when a value makes no sense."""
     given = {"name": name, "retention_days": retention_days, "ingest": ingest, "query": query, "denial": denial}
     changes = {field: value for field, value in given.items() if value is not None}
     row = Instance.objects.select_for_update().get(pk=instance.pk)
+    before = {field: getattr(row, field) for field in changes}
     for field, value in changes.items():
         setattr(row, field, value)
     _check(row)
     row.save(update_fields=list(changes))
+    _record(Deed.INSTANCE_CHANGE, row, by, now, details={"before": before, "after": changes})
     publishing.changed()
     return row
 
@@ -90,7 +100,7 @@ def create_key(
     now: datetime,
     expires_at: datetime | None = None,
     origins: Sequence[str] = (),
-    actor: User | None = None,
+    by: By = SYSTEM,
 ) -> tuple[Key, str]:
     """The key and its secret, which is not kept. Raises Malformed when a value makes no sense."""
     if expires_at is not None and expires_at <= now:
@@ -107,26 +117,29 @@ def create_key(
         digest=digest_secret(secret),
         origins=[_origin(origin) for origin in origins],
         created_at=now,
-        created_by=actor,
+        created_by=by.user,
         expires_at=expires_at,
     )
     _check(key)
     key.save(force_insert=True)
+    until = expires_at.isoformat() if expires_at else None
+    _record(Deed.KEY_CREATE, instance, by, now, key=key, details={"scope": scope, "expires": until})
     publishing.changed()
     return key, secret
 
 
 @transaction.atomic
-def revoke_key(key: Key, *, now: datetime) -> bool:
+def revoke_key(key: Key, *, now: datetime, by: By = SYSTEM) -> bool:
     """Stop the key at once. False if it was revoked before."""
     revoked = Key.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=now)
     if revoked:
+        _record(Deed.KEY_REVOKE, key.instance, by, now, key=key)
         publishing.changed()
     return bool(revoked)
 
 
 @transaction.atomic
-def rotate_key(key: Key, *, now: datetime, overlap: timedelta, actor: User | None = None) -> tuple[Key, str]:
+def rotate_key(key: Key, *, now: datetime, overlap: timedelta, by: By = SYSTEM) -> tuple[Key, str]:
     """A successor with the same rights; the old key ends after `overlap`, at once if it is zero.
 
     Raises NotFound when the key is revoked.
@@ -136,13 +149,14 @@ def rotate_key(key: Key, *, now: datetime, overlap: timedelta, actor: User | Non
         raise NotFound(f"key {key.pk} is revoked; make a new one")
     kept_until = row.expires_at if row.expires_at and row.expires_at > now else None
     successor, secret = create_key(
-        row.instance, row.scope, row.name, now=now, expires_at=kept_until, origins=row.origins, actor=actor
+        row.instance, row.scope, row.name, now=now, expires_at=kept_until, origins=row.origins, by=by
     )
+    _record(Deed.KEY_ROTATE, row.instance, by, now, key=row, details={"successor": successor.pk})
     if overlap > timedelta(0):
         row.expires_at = min(now + overlap, kept_until or now + overlap)
         row.save(update_fields=["expires_at"])
     else:
-        revoke_key(row, now=now)
+        revoke_key(row, now=now, by=by)
     return successor, secret
 
 
@@ -166,6 +180,19 @@ def note_uses(uses: Mapping[str, datetime]) -> None:
 
 def _is_later(noted: datetime | None, used_at: datetime) -> bool:
     return noted is None or used_at - noted >= LAST_USE_EVERY
+
+
+def _record(
+    deed: Deed,
+    instance: Instance,
+    by: By,
+    now: datetime,
+    *,
+    key: Key | None = None,
+    details: Mapping[str, object] | None = None,
+) -> None:
+    on = ("key", key.pk) if key else ("instance", instance.pk)
+    record(deed, instance.account_id, by, now=now, on=on, instance=instance.pk, details=details)
 
 
 def _check(row: Instance | Key) -> None:

@@ -1,0 +1,20 @@
+"""What can be done: one name per kind of deed, as it stands in the log and in its filter."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Deed(StrEnum):
+    ACCOUNT_OPEN = "account.open"
+    MEMBER_ADD = "member.add"
+    LOGIN = "login"
+    LOGIN_LINK_MAKE = "login_link.make"
+    LOGIN_LINK_USE = "login_link.use"
+    LOGOUT = "logout"
+    PASSWORD_SET = "password.set"  # noqa: S105 (a deed's name)
+    INSTANCE_CREATE = "instance.create"
+    INSTANCE_CHANGE = "instance.change"
+    KEY_CREATE = "key.create"
+    KEY_ROTATE = "key.rotate"
+    KEY_REVOKE = "key.revoke"
