@@ -394,7 +394,8 @@ def test_hostile_names_and_values_are_only_names_and_values(store: Store, hostil
     ):
         (trace,) = store.reader.search(TraceSearch(scope, ALL, where)).traces
         assert trace.spans[0].name == hostile
-    assert store.reader.attribute_values(scope, ALL, "span", hostile, 10) == [("string", hostile)]
+    (value,) = store.reader.field_values(scope, ALL, field, 10).values
+    assert (value.type, value.text) == ("string", hostile)
     assert ("span", hostile) in store.reader.attribute_names(scope, ALL)
     assert store.reader.operations(scope, ALL, hostile)[0].name == hostile
 
@@ -449,29 +450,6 @@ def test_operations_and_series_come_by_minute(store: Store) -> None:
     assert store.reader.red_series(scope, span_of_time, minute * MS) == store.reader.red_series(
         scope, span_of_time, minute * MS, "web"
     )
-
-
-def test_values_of_an_attribute_come_most_frequent_first(store: Store) -> None:
-    scope = stored(
-        store,
-        make_span(1, attributes={"code": 200}),
-        make_span(2, attributes={"code": 200}),
-        make_span(3, attributes={"code": "teapot"}, events=(Event(BASE, "e", {"code": True}),)),
-    )
-
-    assert store.reader.attribute_values(scope, ALL, "span", "code", 10) == [("int", "200"), ("string", "teapot")]
-    assert ("bool", "true") in store.reader.attribute_values(scope, ALL, "any", "code", 10)
-    assert store.reader.attribute_values(scope, ALL, "span", "absent", 10) == []
-
-
-@pytest.mark.report("V09")
-def test_values_without_a_number_read_as_they_are_written(store: Store) -> None:
-    numbers = [float("nan"), float("inf"), float("-inf"), 0.5]
-    scope = stored(store, *(make_span(n, attributes={"x": value}) for n, value in enumerate(numbers, 1)))
-
-    values = store.reader.attribute_values(scope, ALL, "span", "x", 10)
-
-    assert sorted(values) == [("float", "-Infinity"), ("float", "0.5"), ("float", "Infinity"), ("float", "NaN")]
 
 
 def test_the_operations_called_most_come_first_and_the_rest_are_left_out(store: Store) -> None:

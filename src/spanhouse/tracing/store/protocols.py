@@ -10,9 +10,11 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
+from spanhouse.tracing.plan.calls import CallsPoint, CallsRequest
 from spanhouse.tracing.plan.metrics import MetricsAnswer, MetricsRequest
-from spanhouse.tracing.plan.predicates import AttributeScope
+from spanhouse.tracing.plan.predicates import AttributeScope, Field, Predicate
 from spanhouse.tracing.plan.requests import (
+    EVERY_SPAN,
     Edge,
     RedPoint,
     RedRow,
@@ -22,6 +24,7 @@ from spanhouse.tracing.plan.requests import (
     UsageRow,
 )
 from spanhouse.tracing.plan.scope import Scope, TimeRange
+from spanhouse.tracing.plan.values import FieldValues
 
 OPERATIONS_DEFAULT: Final = 1_000
 OPERATION_NAMES_MAX: Final = 200_000
@@ -92,13 +95,39 @@ class Reader(Protocol):
     def edges(self, scope: Scope, time_range: TimeRange) -> Sequence[Edge]: ...
 
     def attribute_names(
-        self, scope: Scope, time_range: TimeRange, of: AttributeScope = "any"
-    ) -> Sequence[tuple[AttributeScope, str]]: ...
+        self, scope: Scope, time_range: TimeRange, of: AttributeScope = "any", where: Predicate = EVERY_SPAN
+    ) -> Sequence[tuple[AttributeScope, str]]:
+        """(scope, name), in order; with a condition those of the newest spans that satisfy it."""
+        ...
 
-    def attribute_values(
-        self, scope: Scope, time_range: TimeRange, of: AttributeScope, name: str, limit: int
-    ) -> Sequence[tuple[str, str]]:
-        """Distinct (type, text) pairs, most frequent first."""
+    def field_values(
+        self, scope: Scope, time_range: TimeRange, field: Field, limit: int, where: Predicate = EVERY_SPAN
+    ) -> FieldValues:
+        """At most `limit` values that the field has on the newest spans that satisfy `where`.
+
+        Looks at ever older spans of the range until there are enough values, or until half a million spans with the
+        field were seen. Fields that have as many values as there are spans (times, durations, ids) list none.
+        """
+        ...
+
+    def first_attribute_values(
+        self,
+        scope: Scope,
+        time_range: TimeRange,
+        service: str,
+        names: Sequence[str],
+        kinds: Collection[int],
+        limit: int,
+    ) -> Sequence[str]:
+        """Distinct texts, in order: of each span of these kinds the first of these attributes that holds one."""
+        ...
+
+    def orphans(self, scope: Scope, trace_ids: Sequence[bytes]) -> Mapping[bytes, int]:
+        """Of each of these traces, how many spans have a parent that is not among its spans."""
+        ...
+
+    def calls(self, request: CallsRequest) -> Sequence[CallsPoint]:
+        """By service, operation and time."""
         ...
 
     def usage(self, scope: Scope, received: TimeRange) -> Sequence[UsageRow]:

@@ -12,7 +12,6 @@ from typing import Final
 from spanhouse.base.clock import NANOS_PER_DAY
 from spanhouse.tracing.plan.predicates import AttributeScope
 from spanhouse.tracing.plan.scope import Scope, TimeRange
-from spanhouse.tracing.store.clickhouse.conditions import LOOKUP_ORDER, PREFIXES
 from spanhouse.tracing.store.clickhouse.statements import Build, Statement
 
 MINUTE_NS: Final = 60_000_000_000
@@ -22,7 +21,6 @@ SKETCH: Final = "0.5, 0.95, 0.99"
 ENTRY: Final = "kind IN (2, 5)"
 """A service is entered by server and consumer spans."""
 NAMES_MAX: Final = 10_000
-VALUE_TYPES: Final = ("string", "int", "float", "bool")
 
 
 def services(scope: Scope, time_range: TimeRange) -> Statement:
@@ -117,37 +115,13 @@ def edges(scope: Scope, time_range: TimeRange) -> Statement:
 
 
 def attribute_names(scope: Scope, time_range: TimeRange, of: AttributeScope) -> Statement:
-    """scope, name. A scope limited to some services must not learn others' names, so it looks at spans."""
+    """scope, name; for scopes of all services only, as the rollup does not know whose names they are."""
     build = Build(scope)
-    if scope.services is None:
-        # A span is received after it started, a day of a client's clock ahead allowed for.
-        since = f"received_day >= {build.parameter(max(0, time_range.start // NANOS_PER_DAY - 1), 'UInt32')}"
-        conditions = [since] if of == "any" else [since, f"scope = {build.parameter(of, 'String')}"]
-        source = build.source("attribute_names", *conditions, service=None)
-        return build.done(f"SELECT DISTINCT scope, name FROM {source} ORDER BY scope, name LIMIT {NAMES_MAX}")
-    pairs = ", ".join(_names(name_scope) for name_scope in scopes_of(of))
-    source = build.source("spans", build.started_in(time_range))
-    return build.done(
-        f"SELECT DISTINCT pair.1 AS scope, pair.2 AS name FROM (SELECT arrayJoin(arrayConcat({pairs})) AS pair "
-        f"FROM {source}) ORDER BY scope, name LIMIT {NAMES_MAX}"
-    )
-
-
-def attribute_values(scope: Scope, time_range: TimeRange, of: AttributeScope, name: str, limit: int) -> Statement:
-    """type, text, count; the most frequent first."""
-    build = Build(scope)
-    key = build.parameter(name, "String")
-    pairs = ", ".join(_pairs(name_scope, kind, key) for name_scope in scopes_of(of) for kind in VALUE_TYPES)
-    source = build.source("spans", build.started_in(time_range))
-    return build.done(
-        f"SELECT pair.1 AS type, pair.2 AS text, count() AS seen "
-        f"FROM (SELECT arrayJoin(arrayConcat({pairs})) AS pair FROM {source}) "
-        f"GROUP BY type, text ORDER BY seen DESC, text LIMIT {int(limit)}"
-    )
-
-
-def scopes_of(of: AttributeScope) -> tuple[str, ...]:
-    return LOOKUP_ORDER if of == "any" else (of,)
+    # A span is received after it started, a day of a client's clock ahead allowed for.
+    since = f"received_day >= {build.parameter(max(0, time_range.start // NANOS_PER_DAY - 1), 'UInt32')}"
+    conditions = [since] if of == "any" else [since, f"scope = {build.parameter(of, 'String')}"]
+    source = build.source("attribute_names", *conditions, service=None)
+    return build.done(f"SELECT DISTINCT scope, name FROM {source} ORDER BY scope, name LIMIT {NAMES_MAX}")
 
 
 def _minutes(build: Build, time_range: TimeRange) -> str:
@@ -157,25 +131,3 @@ def _minutes(build: Build, time_range: TimeRange) -> str:
 
 def _of_service(build: Build, service: str | None) -> list[str]:
     return [] if service is None else [f"service = {build.parameter(service, 'String')}"]
-
-
-def _names(scope: str) -> str:
-    """Array of (scope, name) of one span."""
-    column = PREFIXES[scope]
-    maps = [f"{column}_{kind}" for kind in (*VALUE_TYPES, "other")]
-    keys = (
-        f"arrayFlatten(arrayMap(m -> mapKeys(m), {of_type}))" if scope in ("event", "link") else f"mapKeys({of_type})"
-        for of_type in maps
-    )
-    return f"arrayMap(n -> tuple('{scope}', n), arrayConcat({', '.join(keys)}))"
-
-
-def _pairs(scope: str, kind: str, key: str) -> str:
-    """Array of (type, text) of one span's values of that type."""
-    column = f"{PREFIXES[scope]}_{kind}"
-    if scope not in ("event", "link"):
-        column = f"[{column}]"
-    text = f"toString(m[{key}])"
-    if kind == "float":  # as OTLP's JSON and its senders write them
-        text = f"transform({text}, ['nan', 'inf', '-inf'], ['NaN', 'Infinity', '-Infinity'])"
-    return f"arrayMap(m -> tuple('{kind}', {text}), arrayFilter(m -> mapContains(m, {key}), {column}))"

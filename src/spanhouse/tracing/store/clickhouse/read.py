@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from spanhouse.base.errors import InvalidQuery
-from spanhouse.tracing.plan.predicates import AttributeScope, Constant
+from spanhouse.tracing.plan.predicates import AttributeScope, Constant, Field, Predicate
 from spanhouse.tracing.plan.requests import (
+    EVERY_SPAN,
     Edge,
     FoundSpanset,
     FoundTrace,
@@ -25,8 +27,9 @@ from spanhouse.tracing.plan.requests import (
     UsageRow,
 )
 from spanhouse.tracing.plan.scope import Scope, TimeRange
+from spanhouse.tracing.plan.values import FieldValues
 from spanhouse.tracing.spans.model import Span
-from spanhouse.tracing.store.clickhouse import aggregates, compile, guard
+from spanhouse.tracing.store.clickhouse import aggregates, compile, guard, values
 from spanhouse.tracing.store.clickhouse.engine import Engine, EngineError
 from spanhouse.tracing.store.clickhouse.newest import newest
 from spanhouse.tracing.store.clickhouse.rows import SpanRows, attributes_of, stub
@@ -105,18 +108,20 @@ class ClickHouseReader(PeerReads):
         return [Edge(*row) for row in self._ask(scope, aggregates.edges(scope, time_range))]
 
     def attribute_names(
-        self, scope: Scope, time_range: TimeRange, of: AttributeScope = "any"
+        self, scope: Scope, time_range: TimeRange, of: AttributeScope = "any", where: Predicate = EVERY_SPAN
     ) -> Sequence[tuple[AttributeScope, str]]:
-        return [
-            (name_scope, name)
-            for name_scope, name in self._ask(scope, aggregates.attribute_names(scope, time_range, of))
-        ]
+        asking = _Asking(self._engine, scope)
+        if where != EVERY_SPAN or scope.services is not None:
+            return values.newest_names(asking.rows, scope, time_range, of, where, aggregates.NAMES_MAX)
+        rows = asking.rows(aggregates.attribute_names(scope, time_range, of))
+        return [(name_scope, name) for name_scope, name in rows]
 
-    def attribute_values(
-        self, scope: Scope, time_range: TimeRange, of: AttributeScope, name: str, limit: int
-    ) -> Sequence[tuple[str, str]]:
-        rows = self._ask(scope, aggregates.attribute_values(scope, time_range, of, name, limit))
-        return [(kind, text) for kind, text, _ in rows]
+    def field_values(
+        self, scope: Scope, time_range: TimeRange, field: Field, limit: int, where: Predicate = EVERY_SPAN
+    ) -> FieldValues:
+        asking = _Asking(self._engine, scope)
+        found = values.newest_values(asking.rows, scope, time_range, field, limit, where)
+        return replace(found, cost=asking.cost)
 
     def usage(self, scope: Scope, received: TimeRange) -> Sequence[UsageRow]:
         return [UsageRow(*row) for row in self._ask(scope, aggregates.usage(scope, received))]
