@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from spanhouse.base.errors import InvalidQuery, Malformed
-from spanhouse.tracing.plan.predicates import Attribute, AttributeScope, Field, Intrinsic
+from spanhouse.tracing.plan.predicates import AttributeScope, Field, Intrinsic, Predicate
 from spanhouse.tracing.plan.scope import Scope, TimeRange
+from spanhouse.tracing.plan.values import FieldValue, ValueType
+from spanhouse.tracing.search.find import EVERYTHING
 from spanhouse.tracing.search.registry import reader
 from spanhouse.tracing.spans.model import SpanKind, StatusCode
 from spanhouse.tracing.traceql import syntax
-from spanhouse.tracing.traceql.lowering import INTRINSICS
+from spanhouse.tracing.traceql.fields import field_of
 from spanhouse.tracing.traceql.parser import parse
 
 SCOPES: Final[tuple[AttributeScope, ...]] = ("resource", "span", "event", "link", "instrumentation")
@@ -27,23 +29,43 @@ INTRINSIC_NAMES: Final = (
     "name",
     "rootName",
     "rootServiceName",
+    "span:childCount",
+    "span:duration",
     "span:id",
+    "span:kind",
+    "span:name",
     "span:parentID",
+    "span:status",
+    "span:statusMessage",
     "status",
     "statusMessage",
+    "trace:duration",
     "trace:id",
+    "trace:rootName",
+    "trace:rootService",
     "traceDuration",
 )
+"""Both spellings, since either may be what someone begins to write. Numbers of the tree are left out, as in Tempo."""
+
+_KEYWORDS: Final = {
+    Intrinsic.STATUS: tuple(member.name.lower() for member in (StatusCode.ERROR, StatusCode.OK, StatusCode.UNSET)),
+    Intrinsic.KIND: tuple(kind.name.lower() for kind in SpanKind),
+}
 
 
-def known_tags(scope: Scope, time_range: TimeRange, of: str = "") -> dict[str, list[str]]:
-    """Names by attribute scope, the intrinsic ones last. `of` limits it to one scope; `""` and `none` mean all."""
+def known_tags(
+    scope: Scope, time_range: TimeRange, of: str = "", where: Predicate = EVERYTHING
+) -> dict[str, list[str]]:
+    """Names by attribute scope, the intrinsic ones last. `of` limits it to one scope; `""` and `none` mean all.
+
+    With a condition: attributes of spans that satisfy it.
+    """
     if of not in ("", "none", INTRINSIC_SCOPE, *SCOPES):
         raise Malformed(f"{of[:40]!r} is not a scope: {', '.join((*SCOPES, INTRINSIC_SCOPE))}")
     by_scope: dict[str, list[str]] = {}
     if of != INTRINSIC_SCOPE:
         wanted: AttributeScope = of if of in SCOPES else "any"
-        for name_scope, name in reader().attribute_names(scope, time_range, wanted):
+        for name_scope, name in reader().attribute_names(scope, time_range, wanted, where):
             by_scope.setdefault(name_scope, []).append(name)
     found: dict[str, list[str]] = {name: sorted(by_scope[name]) for name in SCOPES if name in by_scope}
     if of in ("", "none", INTRINSIC_SCOPE):
@@ -58,32 +80,25 @@ def tag_named(text: str) -> Field | None:
             query = parse(f"{{ {written} }}")
         except InvalidQuery:
             continue
-        match query.expression:
-            case syntax.Attribute(scope, name, of_parent=False):
-                return Attribute(scope, name)
-            case syntax.Intrinsic(name) if name in INTRINSICS:
-                return INTRINSICS[name]
+        match query.root:
+            case syntax.Filter(syntax.Attribute(of_parent=False) | syntax.Intrinsic() as field):
+                return field_of(field)
     return None
 
 
-def tag_values(scope: Scope, time_range: TimeRange, field: Field, limit: int) -> list[tuple[str, str]]:
-    """(type, text) pairs. Intrinsics without a list of values worth showing have none."""
-    if isinstance(field, Attribute):
-        if field.name == "service.name" and field.scope in ("resource", "any"):
-            return _services(scope, time_range)[:limit]
-        return list(reader().attribute_values(scope, time_range, field.scope, field.name, limit))
-    match field:
-        case Intrinsic.STATUS:
-            return [("keyword", status.name.lower()) for status in (StatusCode.ERROR, StatusCode.OK, StatusCode.UNSET)]
-        case Intrinsic.KIND:
-            return [("keyword", kind.name.lower()) for kind in SpanKind]
-        case Intrinsic.NAME | Intrinsic.ROOT_NAME:
-            names = {name for _, name, _ in reader().operation_names(scope, time_range)}
-            return [("string", name) for name in sorted(names)][:limit]
-        case Intrinsic.ROOT_SERVICE | Intrinsic.SERVICE:
-            return _services(scope, time_range)[:limit]
-    return []
+def tag_values(
+    scope: Scope, time_range: TimeRange, field: Field, limit: int, where: Predicate = EVERYTHING
+) -> list[tuple[ValueType, str]]:
+    """(type, text) pairs of the newest spans that satisfy `where`, most frequent first.
+
+    Status and kind have all their words where there is no condition. See `Reader.field_values` for how far it looks.
+    """
+    if isinstance(field, Intrinsic) and field in _KEYWORDS and where == EVERYTHING:
+        return [("keyword", word) for word in _KEYWORDS[field][:limit]]
+    return [(value.type, value.text) for value in found_values(scope, time_range, field, limit, where)]
 
 
-def _services(scope: Scope, time_range: TimeRange) -> list[tuple[str, str]]:
-    return [("string", name) for name in reader().service_names(scope, time_range)]
+def found_values(
+    scope: Scope, time_range: TimeRange, field: Field, limit: int, where: Predicate = EVERYTHING
+) -> tuple[FieldValue, ...]:
+    return reader().field_values(scope, time_range, field, limit, where).values

@@ -1,178 +1,156 @@
-"""What a parsed query must also satisfy: types that can be compared, nil only where something may be missing.
-
-Types follow TraceQL: an attribute may be anything, so it agrees with every type; numbers and durations are one type.
-"""
+"""What a parsed query must also satisfy: types that go together, figures of spans, numbers within their bounds."""
 
 from __future__ import annotations
 
-import re
-from typing import Final, Literal
+from typing import Final
 
-from spanhouse.base.errors import InvalidQuery
+from spanhouse.tracing.traceql.faults import refusal
 from spanhouse.tracing.traceql.syntax import (
-    ARITHMETIC,
+    Aggregate,
     Attribute,
-    Binary,
-    Boolean,
-    Duration,
+    By,
+    Compare,
     Expression,
     Filter,
+    Having,
     Intrinsic,
-    Keyword,
-    Nil,
-    Number,
-    Position,
+    Metrics,
+    MetricsBinary,
+    Pipeline,
     Query,
-    Text,
-    Unary,
+    Ranked,
+    Scalar,
+    ScalarBinary,
+    ScalarPipeline,
+    Select,
+    Series,
+    Spanset,
+    SpansetBinary,
+    Stage,
+    Threshold,
 )
+from spanhouse.tracing.traceql.types import mentions_a_span, must_be, type_of
 
-Type = Literal["anything", "nil", "boolean", "number", "string", "status", "kind"]
-
-INTRINSIC_TYPES: Final[dict[str, Type]] = {
-    "span:duration": "number",
-    "span:name": "string",
-    "span:status": "status",
-    "span:statusMessage": "string",
-    "span:kind": "kind",
-    "span:childCount": "number",
-    "span:id": "string",
-    "span:parentID": "string",
-    "trace:id": "string",
-    "trace:duration": "number",
-    "trace:rootName": "string",
-    "trace:rootService": "string",
-    "event:name": "string",
-    "event:timeSinceStart": "number",
-    "link:traceID": "string",
-    "link:spanID": "string",
-    "instrumentation:name": "string",
-    "instrumentation:version": "string",
-    "nestedSetLeft": "number",
-    "nestedSetRight": "number",
-    "nestedSetParent": "number",
-    "parent": "nil",
-}
-MAY_BE_MISSING: Final = frozenset(
-    {"span:parentID", "event:name", "event:timeSinceStart", "link:traceID", "link:spanID", "parent"}
-)
-_OUTSIDE_RE2: Final = re.compile(r"\(\?(?:[=!>|]|<[=!]|P[=>]|\()|\\[1-9]|[*+?}]\+")
+COMPARE_TOP_MAX: Final = 1000
 
 
 def check(query: Query) -> None:
     """Raise `InvalidQuery` at the first thing that makes no sense."""
-    if query.expression is not None:
-        _must_be(query.expression, "boolean")
+    match query.root:
+        case Filter() | SpansetBinary() | Pipeline():
+            check_spanset(query.root)
+        case _:
+            _check_metrics(query.root)
 
 
-def type_of(expression: Expression) -> Type:
-    """The expression's type; checks everything below it."""
-    match expression:
-        case Attribute():
-            return "anything"
-        case Intrinsic(name):
-            return INTRINSIC_TYPES[name]
-        case Text():
-            return "string"
-        case Number() | Duration():
-            return "number"
-        case Boolean():
-            return "boolean"
-        case Nil():
-            return "nil"
-        case Keyword(of):
-            return of
-        case Unary("!", operand):
-            _must_be(operand, "boolean")
-            return "boolean"
-        case Unary(_, operand):
-            _must_be(operand, "number")
-            return "number"
-        case Binary():
-            return _type_of_binary(expression)
-    raise AssertionError(expression)
+def check_spanset(spanset: Spanset) -> None:
+    match spanset:
+        case Filter(expression) if expression is not None:
+            must_be("boolean", expression)
+        case SpansetBinary(_, left, right, at):
+            check_spanset(left)
+            check_spanset(right)
+            if _is_piped(left) != _is_piped(right):
+                raise refusal("a pipeline in brackets goes only together with another pipeline in brackets", at)
+        case Pipeline(first, stages):
+            check_spanset(first)
+            for stage in stages:
+                _check_stage(stage)
 
 
-def _type_of_binary(expression: Binary) -> Type:
-    if expression.operator in ("&&", "||"):
-        _must_be(expression.left, "boolean")
-        _must_be(expression.right, "boolean")
-        return "boolean"
-    if expression.operator in ARITHMETIC:
-        _must_be(expression.left, "number")
-        _must_be(expression.right, "number")
-        return "number"
-    _check_comparison(expression, type_of(expression.left), type_of(expression.right))
-    return "boolean"
+def _is_piped(spanset: Spanset) -> bool:
+    while isinstance(spanset, SpansetBinary):
+        spanset = spanset.right
+    return isinstance(spanset, Pipeline)
 
 
-def _check_comparison(expression: Binary, left: Type, right: Type) -> None:
-    operator = expression.operator
-    if "nil" in (left, right):
-        _check_nil(expression, left, right)
-        return
-    if operator in ("=~", "!~"):
-        for side, found in ((expression.left, left), (expression.right, right)):
-            if found not in ("string", "anything"):
-                raise _at(side.at, f"{operator} compares strings, not a {found}")
-        if isinstance(expression.right, Text):
-            _check_pattern(expression.right)
-        return
-    if left != right and "anything" not in (left, right):
-        raise _at(expression.at, f"a {left} and a {right} cannot be compared")
-    for kind in (left, right):
-        if kind in ("status", "kind", "boolean") and operator not in ("=", "!="):
-            raise _at(expression.at, f"a {kind} compares by = and !=, not by {operator}")
+def _check_stage(stage: Stage) -> None:
+    match stage:
+        case Filter() | SpansetBinary() | Pipeline():
+            check_spanset(stage)
+        case By(expression):
+            _of_spans(expression)
+            type_of(expression)
+        case Select(fields):
+            for each in fields:
+                _must_have_a_value(each)
+        case Having(_, left, right):
+            _check_figure(left)
+            _check_figure(right)
 
 
-def _check_nil(expression: Binary, left: Type, right: Type) -> None:
-    if expression.operator not in ("=", "!="):
-        raise _at(expression.at, f"nil compares by = and !=, not by {expression.operator}")
-    if left == right:
-        return
-    other = expression.left if right == "nil" else expression.right
-    service = isinstance(other, Attribute) and (other.scope, other.name) == ("resource", "service.name")
-    if service or not isinstance(other, Attribute | Intrinsic):
-        raise _at(expression.at, "this always has a value and never compares with nil")
-    if isinstance(other, Intrinsic) and other.name not in MAY_BE_MISSING:
-        raise _at(expression.at, f"{other.name} always has a value and never compares with nil")
+def _check_figure(figure: Scalar) -> None:
+    match figure:
+        case Aggregate(_, None):
+            pass
+        case Aggregate(_, expression):
+            _check_measured(expression)
+        case ScalarBinary(_, left, right):
+            _check_figure(left)
+            _check_figure(right)
+        case ScalarPipeline(spanset, aggregate):
+            check_spanset(spanset)
+            _check_figure(aggregate)
 
 
-def _check_pattern(pattern: Text) -> None:
-    """RE2's syntax as far as it can be told without RE2; the engine has the last word.
-
-    Brackets must balance in the pattern itself, because it is put between others to make it match the whole text.
-    """
-    if outside := _OUTSIDE_RE2.search(re.sub(r"\\\\|\[[^\]]*\]", "", pattern.value)):
-        raise _at(pattern.at, f"regular expressions are RE2's, which has no {outside.group()}")
-    depth, in_class, escaped = 0, False, False
-    for index, character in enumerate(pattern.value):
-        if escaped or character == "\\":
-            escaped = not escaped
-        elif in_class:
-            in_class = (
-                character != "]" or pattern.value[index - 1 : index] == "[" or pattern.value[index - 2 : index] == "[^"
-            )
-        elif character == "[":
-            in_class = True
-        else:
-            depth += (character == "(") - (character == ")")
-            if depth < 0:
-                break
-    if depth != 0 or in_class or escaped:
-        raise _at(pattern.at, "the regular expression's brackets are not balanced")
+def _check_measured(expression: Expression | None) -> None:
+    if expression is not None:
+        must_be("number", expression)
+        _of_spans(expression)
 
 
-def _must_be(expression: Expression, wanted: Type) -> None:
-    found = type_of(expression)
-    if found not in (wanted, "anything"):
-        raise _at(expression.at, f"a {wanted} is expected here, not a {found}")
+def _of_spans(expression: Expression) -> None:
+    if not mentions_a_span(expression):
+        raise refusal("this is the same for every span; a field is expected", expression.at)
+    if isinstance(expression, Attribute | Intrinsic):
+        _must_have_a_value(expression)
 
 
-def _at(position: Position, message: str) -> InvalidQuery:
-    return InvalidQuery(
-        f"{message} (line {position.line}, column {position.column})", line=position[0], column=position[1]
-    )
+def _must_have_a_value(field: Attribute | Intrinsic) -> None:
+    if isinstance(field, Intrinsic) and field.name == "parent":
+        raise refusal("parent is no value; it compares with nil only", field.at)
 
 
-__all__ = ["Filter", "check", "type_of"]
+def _check_metrics(metrics: Metrics) -> None:
+    match metrics:
+        case Series():
+            _check_series(metrics)
+        case Compare():
+            _check_compare(metrics)
+        case Ranked(_, of, count, at):
+            _check_no_compare(of)
+            if count < 1:
+                raise refusal("at least one series must be kept", at)
+            _check_metrics(of)
+        case Threshold(_, of, _, at):
+            _check_no_compare(of)
+            _check_metrics(of)
+        case MetricsBinary(_, left, right, at):
+            for side in (left, right):
+                if not isinstance(side, float):
+                    _check_no_compare(side)
+                    _check_metrics(side)
+
+
+def _check_series(series: Series) -> None:
+    check_spanset(series.spans)
+    _check_measured(series.of)
+    for field in series.by:
+        _must_have_a_value(field)
+    for quantile in series.quantiles:
+        if not 0 <= quantile <= 1:
+            raise refusal(f"a quantile is a number from 0 to 1, not {quantile:g}", series.at)
+
+
+def _check_compare(compare: Compare) -> None:
+    check_spanset(compare.spans)
+    check_spanset(compare.selection)
+    if not 1 <= compare.top <= COMPARE_TOP_MAX:
+        raise refusal(f"compare returns from 1 to {COMPARE_TOP_MAX} values of an attribute", compare.at)
+    if compare.start > compare.end:
+        raise refusal("the selection's window ends before it starts", compare.at)
+
+
+def _check_no_compare(metrics: Metrics) -> None:
+    if isinstance(metrics, Compare):
+        raise refusal("compare() stands by itself: no ranking, threshold or arithmetic", metrics.at)

@@ -16,19 +16,24 @@ UNITS: Final = {
     "m": 60 * 10**9,
     "h": 3600 * 10**9,
     "d": 86400 * 10**9,
+    "w": 7 * 86400 * 10**9,
+    "y": 365 * 86400 * 10**9,
 }
-_PART: Final = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h|d)")
+DURATION_MAX: Final = 2**63 - 1
+"""ns"""
+_PART: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h|d|w|y)")
 _PLAIN: Final = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 _ESCAPE: Final = re.compile(
     r"\\(?:(?P<plain>[abfnrtv])|(?P<self>[\\\"'])|x(?P<hex>[0-9a-fA-F]{2})|(?P<octal>[0-3][0-7]{2})"
     r"|u(?P<short>[0-9a-fA-F]{4})|U(?P<long>[0-9a-fA-F]{8})|(?P<wrong>.))",
     re.DOTALL,
 )
-_NAME_CHARACTER: Final = re.compile(r"[^\s{}()=~!<>&|^,\"`\\]")
+_NAME_CHARACTER: Final = re.compile(r"[^\s{}()=~!<>&|^,\"\\]")
 
 
 def parse_duration(text: str) -> int:
-    """ns of `1.5s`, `1s500ms`; exact to the ns, what is smaller is cut off. ValueError when it is no duration."""
+    """ns of `1.5s`, `1s500ms`; exact to the ns, what is smaller is cut off. ValueError when it is no duration or
+    one of over 292 years."""
     position, total = 0, Fraction(0)
     while position < len(text):
         part = _PART.match(text, position)
@@ -38,6 +43,8 @@ def parse_duration(text: str) -> int:
         position = part.end()
     if not text:
         raise ValueError("an empty text is not a duration")
+    if total > DURATION_MAX:
+        raise ValueError("the duration is too long")
     return int(total)
 
 
@@ -57,7 +64,10 @@ def unquote(text: str) -> str:
         content += _unescape(escape)
         position = escape.end()
     content += text[position:].encode()
-    return content.decode()
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        raise ValueError("the escapes do not make Unicode text") from None
 
 
 def _unescape(escape: re.Match[str]) -> bytes:
@@ -73,8 +83,14 @@ def _unescape(escape: re.Match[str]) -> bytes:
         case "octal":
             return bytes([int(value, 8)])
         case "short" | "long":
-            return chr(int(value, 16)).encode()
+            return _character(int(value, 16))
     raise ValueError(f"\\{value} is not an escape")
+
+
+def _character(code: int) -> bytes:
+    if code > 0x10FFFF or 0xD800 <= code <= 0xDFFF:
+        raise ValueError("an escape names no character")
+    return chr(code).encode()
 
 
 def quote(text: str) -> str:

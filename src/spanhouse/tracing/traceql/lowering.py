@@ -1,57 +1,55 @@
-"""From a checked tree to the plan's predicates: what the query means."""
+"""From a checked filter to the plan's predicates: what it asks of one span."""
 
 from __future__ import annotations
 
-import math
-from typing import Final, cast
+import operator as compared
+from collections.abc import Callable
+from typing import Any, Final, cast
 
-from spanhouse.base.errors import InvalidQuery
 from spanhouse.tracing.plan import predicates as plan
 from spanhouse.tracing.spans.model import SpanKind, StatusCode
+from spanhouse.tracing.traceql.faults import refusal
+from spanhouse.tracing.traceql.fields import IDENTIFIERS, field_of
+from spanhouse.tracing.traceql.patterns import is_plain
+from spanhouse.tracing.traceql.rewrites import is_constant, rewritten
 from spanhouse.tracing.traceql.syntax import (
     ARITHMETIC,
     Attribute,
     Binary,
     Boolean,
     Constant,
-    Duration,
     Expression,
+    Filter,
     Intrinsic,
     Keyword,
     Nil,
-    Number,
-    Query,
     Text,
     Unary,
+    chain,
 )
+from spanhouse.tracing.traceql.types import MAY_BE_MISSING
 
-INTRINSICS: Final = {
-    "span:duration": plan.Intrinsic.DURATION,
-    "span:name": plan.Intrinsic.NAME,
-    "span:status": plan.Intrinsic.STATUS,
-    "span:statusMessage": plan.Intrinsic.STATUS_MESSAGE,
-    "span:kind": plan.Intrinsic.KIND,
-    "span:id": plan.Intrinsic.SPAN_ID,
-    "span:parentID": plan.Intrinsic.PARENT_ID,
-    "trace:id": plan.Intrinsic.TRACE_ID,
-    "trace:duration": plan.Intrinsic.TRACE_DURATION,
-    "trace:rootName": plan.Intrinsic.ROOT_NAME,
-    "trace:rootService": plan.Intrinsic.ROOT_SERVICE,
-    "event:name": plan.Intrinsic.EVENT_NAME,
-    "event:timeSinceStart": plan.Intrinsic.EVENT_TIME_SINCE_START,
-    "link:traceID": plan.Intrinsic.LINK_TRACE_ID,
-    "link:spanID": plan.Intrinsic.LINK_SPAN_ID,
-    "instrumentation:name": plan.Intrinsic.SCOPE_NAME,
-    "instrumentation:version": plan.Intrinsic.SCOPE_VERSION,
-}
-_MIRRORED: Final[dict[str, plan.Operator]] = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _ROOT: Final = plan.Not(plan.Exists(plan.Intrinsic.PARENT_ID))
-_ROOT_NUMBER, _LEAST_OTHER, _GREATEST_OTHER = -1, 0, math.inf
+_ROOT_NUMBER: Final = -1
+"""What a root has as its parent's number; all others have 0 or more."""
+_COMPARED: Final[dict[str, Callable[[Any, Any], bool]]] = {
+    "=": compared.eq,
+    "!=": compared.ne,
+    ">": compared.gt,
+    ">=": compared.ge,
+    "<": compared.lt,
+    "<=": compared.le,
+}
 
 
-def lower(query: Query) -> plan.Predicate:
-    """The condition on one span. `InvalidQuery` for what is in the language but not answered yet."""
-    return plan.Constant(True) if query.expression is None else _truth(query.expression)
+def lower_filter(filtered: Filter) -> plan.Predicate:
+    """The condition on one span."""
+    return plan.Constant(True) if filtered.expression is None else _truth(rewritten(filtered.expression))
+
+
+def lower_value(expression: Expression) -> plan.Expression:
+    """The value of one span."""
+    return _value(rewritten(expression))
 
 
 def _truth(expression: Expression) -> plan.Predicate:
@@ -59,78 +57,40 @@ def _truth(expression: Expression) -> plan.Predicate:
         case Boolean(value):
             return plan.Constant(value)
         case Attribute():
-            return plan.Compare(_field(expression), "=", True)
+            return plan.Compare(field_of(expression), "=", True)
         case Unary("!", operand):
             return plan.Not(_truth(operand))
-        case Binary("&&", left, right):
-            return _flattened(plan.And, _truth(left), _truth(right))
-        case Binary("||", left, right):
-            return _flattened(plan.Or, _truth(left), _truth(right))
+        case Binary("&&"):
+            return plan.And(_joined(plan.And, expression))
+        case Binary("||"):
+            return plan.Or(_joined(plan.Or, expression))
         case Binary():
             return _comparison(expression)
     raise AssertionError(expression)
 
 
-def _flattened(join: type[plan.And] | type[plan.Or], *parts: plan.Predicate) -> plan.Predicate:
-    flat: list[plan.Predicate] = []
-    for part in parts:
-        flat += part.of if isinstance(part, join) else [part]
-    return join(tuple(flat))
+def _joined(join: type[plan.And] | type[plan.Or], expression: Binary) -> tuple[plan.Predicate, ...]:
+    parts: list[plan.Predicate] = []
+    for operand in chain(expression):
+        part = _truth(operand)
+        parts += part.of if isinstance(part, join) else [part]
+    return tuple(parts)
 
 
-def _comparison(expression: Binary) -> plan.Predicate:
-    operator = cast(plan.Operator, expression.operator)
-    left, right = _folded(expression.left), _folded(expression.right)
-    if not isinstance(right, Attribute | Intrinsic | Unary | Binary):
-        if not isinstance(left, Attribute | Intrinsic | Unary | Binary):
-            return plan.Constant(_constants_compare(left, operator, right, expression))
-    elif not isinstance(left, Attribute | Intrinsic | Unary | Binary):
-        left, right, operator = right, left, _MIRRORED.get(operator, operator)
-    if isinstance(left, Attribute | Intrinsic) and isinstance(
-        right, Text | Number | Duration | Boolean | Nil | Keyword
-    ):
-        return _field_compares(left, operator, right)
-    if isinstance(left, Boolean | Unary | Binary) and isinstance(right, Boolean):
-        holds = _truth(left)
-        return holds if right.value == (operator == "=") else plan.Not(holds)
-    raise _not_yet(expression, "comparisons of two fields and arithmetic on fields are not supported yet")
+def _value(expression: Expression) -> plan.Expression:
+    match expression:
+        case Attribute() | Intrinsic():
+            return field_of(expression)
+        case Unary("-", operand):
+            return plan.Negative(_value(operand))
+        case Binary(operator, left, right) if operator in ARITHMETIC:
+            return plan.Calculated(cast(plan.Arithmetic, operator), _value(left), _value(right))
+        case Unary() | Binary():
+            raise refusal("a value is expected here, not a condition", expression.at)
+    return plan.Fixed(_fixed(expression))
 
 
-def _field_compares(left: Attribute | Intrinsic, operator: plan.Operator, right: Constant) -> plan.Predicate:
-    if isinstance(left, Intrinsic) and left.name in ("nestedSetParent", "parent"):
-        return _root_or_not(left, operator, right)
-    field = _field(left)
-    if isinstance(right, Nil):
-        return plan.Exists(field) if operator == "!=" else plan.Not(plan.Exists(field))
-    return plan.Compare(field, operator, _value(right))
-
-
-def _root_or_not(left: Intrinsic, operator: plan.Operator, right: Constant) -> plan.Predicate:
-    """Nested-set numbers: a root's parent is −1 and everyone else's is not. Only questions that tell these apart."""
-    if isinstance(right, Nil):
-        return plan.Not(_ROOT) if operator == "!=" else _ROOT
-    value = _value(right)
-    if isinstance(value, int | float):
-        of_root, of_least, of_greatest = (
-            _numbers_compare(number, operator, value) for number in (_ROOT_NUMBER, _LEAST_OTHER, _GREATEST_OTHER)
-        )
-        if of_least == of_greatest != of_root and value < 1:
-            return _ROOT if of_root else plan.Not(_ROOT)
-    raise _not_yet(left, f"{left.name} is not supported yet but to tell roots from others, as in nestedSetParent < 0")
-
-
-def _field(expression: Attribute | Intrinsic) -> plan.Field:
-    if isinstance(expression, Attribute):
-        if expression.of_parent:
-            raise _not_yet(expression, "attributes of the parent are not supported yet")
-        return plan.Attribute(expression.scope, expression.name)
-    found = INTRINSICS.get(expression.name)
-    if found is None:
-        raise _not_yet(expression, f"{expression.name} is not supported yet")
-    return found
-
-
-def _value(constant: Constant) -> plan.Value:
+def _fixed(constant: Constant) -> plan.Value:
     match constant:
         case Keyword("status", name):
             return StatusCode[name.upper()].value
@@ -142,62 +102,121 @@ def _value(constant: Constant) -> plan.Value:
             return constant.value
 
 
-def _folded(expression: Expression) -> Expression:
-    """Arithmetic and logic on constants, done."""
-    if isinstance(expression, Unary) and expression.operator == "-":
-        operand = _folded(expression.operand)
-        if isinstance(operand, Number | Duration):
-            return Number(-operand.value, expression.at)
-    if isinstance(expression, Binary) and expression.operator in ARITHMETIC:
-        left, right = _folded(expression.left), _folded(expression.right)
-        if isinstance(left, Number | Duration) and isinstance(right, Number | Duration):
-            return Number(_calculated(left.value, expression.operator, right.value, expression), expression.at)
-    return expression
+def _comparison(expression: Binary) -> plan.Predicate:
+    """Constants stand on the right, if only one side is constant."""
+    left, operator, right = expression.left, cast(plan.Operator, expression.operator), expression.right
+    if isinstance(right, Nil):
+        return _is_missing(left, operator)
+    if is_constant(left):
+        return _constants_compare(cast(Constant, left), operator, cast(Constant, right))
+    if _is_truth(left) or _is_truth(right):
+        return _truths_compare(expression)
+    if isinstance(left, Attribute | Intrinsic) and is_constant(right):
+        return _field_compares(left, operator, cast(Constant, right))
+    if _is_named(left) != _is_named(right):
+        return plan.Constant(False)
+    return plan.Relate(_value(left), operator, _value(right))
 
 
-def _calculated(left: int | float, operator: str, right: int | float, where: Binary) -> int | float:
-    try:
-        match operator:
-            case "+":
-                return left + right
-            case "-":
-                return left - right
-            case "*":
-                return left * right
-            case "/":
-                return left / right
-            case "%":
-                return math.fmod(left, right)
-            case _:
-                return math.pow(left, right)
-    except (ArithmeticError, ValueError):
-        raise InvalidQuery("this cannot be calculated", line=where.at.line, column=where.at.column) from None
+def _is_truth(expression: Expression) -> bool:
+    match expression:
+        case Unary("!"):
+            return True
+        case Binary(operator):
+            return operator not in ARITHMETIC
+    return False
 
 
-def _constants_compare(left: Expression, operator: plan.Operator, right: Expression, where: Binary) -> bool:
-    if isinstance(left, Nil) or isinstance(right, Nil):
-        return (isinstance(left, Nil) and isinstance(right, Nil)) == (operator == "=")
-    first, second = _value(cast(Constant, left)), _value(cast(Constant, right))
-    if operator in ("=~", "!~"):
-        if set(str(second)) & set(r"\.+*?()|[]{}^$"):
-            raise _not_yet(where, "regular expressions on constants are not supported yet")
-        return (first == second) == (operator == "=~")
-    if isinstance(first, str) and isinstance(second, str):
-        return _texts_compare(first, operator, second)
-    return _numbers_compare(cast(float, first), operator, cast(float, second))
+def _is_named(expression: Expression) -> bool:
+    """Statuses and kinds are values of their own, which no attribute has."""
+    match expression:
+        case Intrinsic("span:status" | "span:kind") | Keyword():
+            return True
+    return False
 
 
-def _texts_compare(left: str, operator: str, right: str) -> bool:
-    results = {"=": left == right, "!=": left != right, ">": left > right, ">=": left >= right}
-    return {**results, "<": left < right, "<=": left <= right}[operator]
+def _is_missing(left: Expression, operator: plan.Operator) -> plan.Predicate:
+    match left:
+        case Nil():
+            return plan.Constant(operator == "=")
+        case Intrinsic("parent"):
+            missing: plan.Predicate = _ROOT
+        case Intrinsic(name) if name not in MAY_BE_MISSING:
+            missing = plan.Constant(False)
+        case _:
+            missing = plan.Not(plan.Exists(field_of(cast(Attribute, left))))
+    return missing if operator == "=" else _negated(missing)
 
 
-def _numbers_compare(left: float, operator: str, right: float) -> bool:
-    results = {"=": left == right, "!=": left != right, ">": left > right, ">=": left >= right}
-    return {**results, "<": left < right, "<=": left <= right}.get(operator, False)
+def _negated(predicate: plan.Predicate) -> plan.Predicate:
+    match predicate:
+        case plan.Not(of):
+            return of
+        case plan.Constant(value):
+            return plan.Constant(not value)
+    return plan.Not(predicate)
 
 
-def _not_yet(where: Expression, message: str) -> InvalidQuery:
-    return InvalidQuery(
-        f"{message} (line {where.at.line}, column {where.at.column})", line=where.at.line, column=where.at.column
-    )
+def _field_compares(left: Attribute | Intrinsic, operator: plan.Operator, right: Constant) -> plan.Predicate:
+    if isinstance(right, Keyword) and not _is_named(left):
+        return plan.Constant(False)
+    value = _fixed(right)
+    if isinstance(left, Intrinsic):
+        if left.name == "nestedSetParent" and _asks_for_roots(operator, value):
+            return _ROOT
+        if left.name in IDENTIFIERS and operator in ("=", "!=") and isinstance(value, str):
+            value = value.lower()
+    return plan.Compare(field_of(left), operator, value)
+
+
+def _asks_for_roots(operator: plan.Operator, value: plan.Value) -> bool:
+    """Whether it holds for a root's number and for no other: these are found without numbering a trace."""
+    if isinstance(value, str | bool):
+        return False
+    holds = _COMPARED[operator]
+    return operator != "!=" and holds(_ROOT_NUMBER, value) and not holds(0, value)
+
+
+def _truths_compare(expression: Binary) -> plan.Predicate:
+    """Two conditions that are equally true, or a condition and an attribute."""
+    left, right = (expression.left, expression.right) if _is_truth(expression.left) else _swapped(expression)
+    holds = _truth(left)
+    if isinstance(right, Boolean):
+        return holds if right.value == (expression.operator == "=") else plan.Not(holds)
+    if _compares_truths(left) or _compares_truths(right):
+        raise refusal("a comparison of conditions is not itself compared", expression.at)
+    if isinstance(right, Attribute):
+        is_true: plan.Predicate = plan.Compare(field_of(right), "=", True)
+        is_false: plan.Predicate = plan.Compare(field_of(right), "=", False)
+    else:
+        is_true = _truth(right)
+        is_false = plan.Not(is_true)
+    if expression.operator == "!=":
+        is_true, is_false = is_false, is_true
+    return plan.Or((plan.And((holds, is_true)), plan.And((plan.Not(holds), is_false))))
+
+
+def _swapped(expression: Binary) -> tuple[Expression, Expression]:
+    return expression.right, expression.left
+
+
+def _compares_truths(expression: Expression) -> bool:
+    """Each such comparison takes both of its sides twice, so they do not nest."""
+    match expression:
+        case Unary(_, operand):
+            return _compares_truths(operand)
+        case Binary("&&" | "||"):
+            return any(map(_compares_truths, chain(expression)))
+        case Binary(_, left, right):
+            own = (_is_truth(left) or _is_truth(right)) and not isinstance(right, Boolean)
+            return own or _compares_truths(left) or _compares_truths(right)
+    return False
+
+
+def _constants_compare(left: Constant, operator: plan.Operator, right: Constant) -> plan.Predicate:
+    first, second = _fixed(left), _fixed(right)
+    if operator not in ("=~", "!~"):
+        return plan.Constant(_COMPARED[operator](first, second))
+    if isinstance(right, Text) and is_plain(right.value):
+        return plan.Constant((first == second) == (operator == "=~"))
+    return plan.Relate(plan.Fixed(first), operator, plan.Fixed(second))

@@ -108,6 +108,26 @@ class Binary:
     at: Position = field(default=Position(), compare=False)
 
 
+def same_logic(expression: Expression, other: Expression) -> bool:
+    """Whether both join by the same of && and ||."""
+    return (
+        isinstance(expression, Binary)
+        and isinstance(other, Binary)
+        and expression.operator in ("&&", "||")
+        and expression.operator == other.operator
+    )
+
+
+def chain(expression: Binary) -> tuple[Expression, ...]:
+    """What a chain of && (or of ||) joins, from the left. Such chains may be longer than a stack is deep."""
+    operands: list[Expression] = []
+    left: Expression = expression
+    while isinstance(left, Binary) and (left is expression or same_logic(expression, left)):
+        operands.append(left.right)
+        left = left.left
+    return (left, *reversed(operands))
+
+
 Constant: TypeAlias = Text | Number | Duration | Boolean | Nil | Keyword
 Expression: TypeAlias = Attribute | Intrinsic | Constant | Unary | Binary
 
@@ -169,6 +189,8 @@ class Aggregate:
 
 @dataclass(frozen=True, slots=True)
 class ScalarBinary:
+    """At least one side is a figure of spans; constants are calculated while parsing, whole ones as whole ones."""
+
     operator: Arithmetic
     left: Scalar
     right: Scalar
@@ -235,6 +257,8 @@ class Ranked:
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
+    """Keeps a metric's points for which the comparison holds. What was written as a duration counts in seconds."""
+
     operator: Literal["=", "!=", ">", ">=", "<", "<="]
     of: Metrics
     value: float
@@ -243,7 +267,7 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True)
 class MetricsBinary:
-    """Of two numbers at least one is a metric; constants are calculated while parsing."""
+    """Of two numbers at least one is a metric; constants are calculated while parsing, whole ones as whole ones."""
 
     operator: Literal["+", "-", "*", "/"]
     left: Metrics | float
