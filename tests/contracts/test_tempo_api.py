@@ -8,15 +8,28 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from google.protobuf import json_format
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
+from spanhouse.api.proto.tempopb_pb2 import SearchResponse
 from spanhouse.base.errors import Unauthenticated
+from spanhouse.tracing.plan.predicates import Compare, Intrinsic
+from spanhouse.tracing.plan.requests import (
+    FoundSpanset,
+    FoundTrace,
+    MatchedSpan,
+    SearchAnswer,
+    StoredTrace,
+    TraceSearch,
+    TraceSummary,
+)
 from spanhouse.tracing.plan.scope import Scope
+from spanhouse.tracing.plan.spansets import Both, Keep, Piped, Related
 from spanhouse.tracing.search.registry import set_reader
-from spanhouse.tracing.spans.model import Span
+from spanhouse.tracing.spans.model import Span, StatusCode
 from spanhouse.tracing.traces.otlp import to_otlp
 from tests.kit.fake_reader import FakeReader
-from tests.kit.spans import BASE, make_span
+from tests.kit.spans import BASE, make_span, span_id, trace_id
 
 SECONDS = BASE // 10**9
 TRACE = f"{0xABC1:032x}"
@@ -33,9 +46,15 @@ def spans() -> list[Span]:
 
 
 @pytest.fixture
-def api(spans: list[Span], client: Client, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
-    monkeypatch.setattr("spanhouse.api.tempo.query_scope", lambda request: Scope("local"))
-    set_reader(FakeReader(spans))
+def reader(spans: list[Span]) -> FakeReader:
+    return FakeReader(spans)
+
+
+@pytest.fixture
+def api(reader: FakeReader, client: Client, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    for module in ("tempo", "tempo_tags"):
+        monkeypatch.setattr(f"spanhouse.api.{module}.query_scope", lambda request: Scope("local"))
+    set_reader(reader)
     yield client
     set_reader(None)
 
@@ -52,6 +71,13 @@ def _no_constant(name: str) -> None:
 
 def found(api: Client, **asked: Any) -> list[str]:
     return [trace["traceID"][-4:] for trace in get(api, "/api/search", **asked)["traces"]]
+
+
+def test_the_version_is_one_that_clients_can_compare(api: Client) -> None:
+    number, _, build = get(api, "/api/status/buildinfo")["version"].partition("+")
+
+    assert [part.isdigit() for part in number.split(".")] == [True, True, True]
+    assert build.startswith("spanhouse.")
 
 
 @pytest.mark.parametrize(("path", "text"), [("/api/echo", b"echo"), ("/ready", b"ready\n")])
@@ -91,10 +117,43 @@ def test_a_trace_comes_as_protobuf_when_asked(api: Client, spans: list[Span]) ->
 
 def test_version_2_wraps_the_trace_in_a_response(api: Client, spans: list[Span]) -> None:
     response = api.get(f"/tempo/api/v2/traces/{TRACE}", headers={"Accept": "application/protobuf"})
+    in_json = get(api, f"/api/v2/traces/{TRACE}")
 
-    inner = to_otlp(spans[:11]).SerializeToString()
-    assert response.content.startswith(b"\x0a")
-    assert response.content.endswith(inner)
+    fields = proto_fields(response.content)
+    assert TracesData.FromString(fields[1]) == to_otlp(spans[:11])
+    assert 3 not in fields
+    assert in_json["status"] == "COMPLETE"
+
+
+def test_a_trace_that_is_cut_says_so(api: Client, reader: FakeReader) -> None:
+    set_reader(Cut(reader.spans))
+
+    in_json = get(api, f"/api/v2/traces/{TRACE}")
+    fields = proto_fields(api.get(f"/tempo/api/v2/traces/{TRACE}", headers={"Accept": "application/protobuf"}).content)
+    old = api.get(f"/tempo/api/traces/{TRACE}")
+
+    assert in_json["status"] == "PARTIAL"
+    assert "200000 spans" in in_json["message"]
+    assert fields[3] == 1
+    assert fields[4].decode() == in_json["message"]
+    assert "200000 spans" in old["Spanhouse-Notice"]
+
+
+@pytest.mark.parametrize("version", ["", "v2/"])
+@pytest.mark.parametrize(
+    ("start", "end", "status"),
+    [(0, 0, 200), (-10, 10, 200), (0, 1, 200), (-10, -1, 404), (1, 10, 404), (-10, "", 200), ("", -1, 404)],
+)
+def test_a_trace_outside_the_time_asked_for_is_not_found(
+    api: Client, version: str, start: int | str, end: int | str, status: int
+) -> None:
+    """The trace lasts for 0.9 s of one second."""
+    asked = {"start": start if start == "" else SECONDS + int(start), "end": end if end == "" else SECONDS + int(end)}
+
+    response = api.get(f"/tempo/api/{version}traces/{TRACE}", asked)
+
+    assert response.status_code == status
+    assert (b"outside the time range" in response.content) == (status == 404)
 
 
 def test_a_search_names_the_trace_its_root_and_what_matched(api: Client) -> None:
@@ -117,6 +176,77 @@ def test_spss_bounds_the_spans_returned_not_the_count(api: Client, spss: dict[st
     assert trace["spanSets"][0]["matched"] == 10
     assert {span["name"] for span in trace["spanSets"][0]["spans"]} == {"child"}
     assert len(trace["spanSets"][0]["spans"]) == returned
+
+
+def test_a_search_answers_with_the_fields_of_the_message_and_no_other(api: Client) -> None:
+    """Grafana parses strictly."""
+    response = api.get("/tempo/api/search", {"q": "{ }", "spss": 0})
+
+    message = json_format.Parse(response.content, SearchResponse())
+
+    assert len(message.traces) == 3
+    assert message.traces[2].spanSets[0].matched == 11
+    assert message.traces[2].durationMs == 900
+
+
+@pytest.mark.report("V35")
+def test_each_spanset_has_its_attributes_and_the_spans_theirs(api: Client) -> None:
+    groups = tuple(
+        FoundSpanset(5, (MatchedSpan(span_id(n), "cart", "child", BASE, 7, {"code": n, "ok": float("inf")}),), (label,))
+        for n, label in ((1, ("by(name)", "child")), (2, ("avg(duration)", 1.5)))
+    )
+    summary = TraceSummary(trace_id(0xABC1), BASE, BASE, 10, 0, (("cart", 10, 0),), "shop", "n1")
+    set_reader(Found(SearchAnswer((FoundTrace(summary, groups),))))
+
+    response = api.get("/tempo/api/search", {"q": "{ } | by(name) | select(.code)"})
+    (trace,) = json_format.Parse(response.content, SearchResponse()).traces
+
+    assert [spanset.matched for spanset in trace.spanSets] == [5, 5]
+    assert trace.spanSet == trace.spanSets[0]
+    assert trace.spanSets[0].attributes[0].key == "by(name)"
+    assert trace.spanSets[1].attributes[0].value.double_value == 1.5
+    attributes = {pair.key: pair.value for pair in trace.spanSets[1].spans[0].attributes}
+    assert attributes["code"].int_value == 2
+    assert attributes["ok"].double_value == float("inf")
+
+
+def test_what_a_limit_left_out_is_said(api: Client) -> None:
+    set_reader(Found(SearchAnswer((), warnings=("only the first 10 traces: narrow the time range",))))
+
+    response = api.get("/tempo/api/search", {"q": "{ }"})
+
+    assert "narrow the time range" in response["Spanhouse-Notice"]
+    metrics = json_format.Parse(response.content, SearchResponse()).metrics
+    assert metrics.completedJobs < metrics.totalJobs
+
+
+@pytest.mark.parametrize(
+    ("query", "where"),
+    [
+        ("{ } >> { status = error }", Related),
+        ("{ } | count() > 2", Piped),
+        ("{ status = error } && { kind = client }", Both),
+    ],
+)
+def test_structure_and_pipelines_are_searched_for(api: Client, query: str, where: type) -> None:
+    reader = Found(SearchAnswer(()))
+    set_reader(reader)
+
+    get(api, "/api/search", q=query)
+    get(api, "/api/search", q=query, tags="error=true")
+
+    assert isinstance(reader.asked[0].where, where)
+    assert reader.asked[1].where == Piped(
+        reader.asked[0].where, (Keep(Compare(Intrinsic.STATUS, "=", StatusCode.ERROR)),)
+    )
+
+
+@pytest.mark.parametrize("query", ["{ } | rate()", "{ } | quantile_over_time(duration, .9) by (name)"])
+def test_a_metrics_query_is_told_where_to_go(api: Client, query: str) -> None:
+    response = api.get("/tempo/api/search", {"q": query})
+
+    assert response.status_code == 400
+    assert b"/api/metrics/query_range" in response.content
 
 
 @pytest.mark.report("V24")
@@ -157,7 +287,11 @@ def test_answers_are_strict_json(api: Client) -> None:
         {"q": "{ span.foo =~ `[` }"},
         {"q": "{ name = nil }"},
         {"q": "{"},
-        {"q": "{ } | count() > 1"},
+        {"q": "{ } | count() >"},
+        {"q": "{ } | rate()"},
+        {"minDuration": "2s", "maxDuration": "1s"},
+        {"spss": "10001"},
+        {"limit": "1001"},
         {"limit": "0"},
         {"limit": "-1"},
         {"limit": "9" * 30},
@@ -207,29 +341,148 @@ def test_names_of_tags_come_by_scope(api: Client) -> None:
     scopes = {scope["name"]: scope["tags"] for scope in get(api, "/api/v2/search/tags")["scopes"]}
 
     assert scopes["span"] == ["http.status_code", "ok"]
-    assert "duration" in scopes["intrinsic"]
+    assert {"duration", "span:duration", "rootServiceName", "trace:rootService"} <= set(scopes["intrinsic"])
     assert "http.status_code" in get(api, "/api/search/tags")["tagNames"]
+
+
+def test_names_of_tags_are_limited_in_each_scope_and_by_a_query(api: Client) -> None:
+    limited = get(api, "/api/v2/search/tags", limit=1)["scopes"]
+    filtered = get(api, "/api/v2/search/tags", q="{ status = ok }", scope="span")["scopes"]
+    only = get(api, "/api/v2/search/tags", scope="intrinsic")["scopes"]
+
+    assert all(len(scope["tags"]) == 1 for scope in limited)
+    assert filtered == []
+    assert [scope["name"] for scope in only] == ["intrinsic"]
 
 
 @pytest.mark.report("V29")
 @pytest.mark.parametrize(
     ("tag", "values"),
     [
-        ("span.http.status_code", ["500"]),
-        ("http.status_code", ["500"]),
+        ("span.http.status_code", [("int", "500")]),
+        ("http.status_code", [("int", "500")]),
         ("resource.undefined", []),
         ("span.%22a%2Fb%22", []),
-        ("status", ["error", "ok", "unset"]),
-        ("resource.service.name", ["cart", "shop", "web"]),
+        ("span.a//b", []),
+        ("span.%22my%20attr%22", []),
+        ("status", [("keyword", "error"), ("keyword", "ok"), ("keyword", "unset")]),
+        ("span:status", [("keyword", "error"), ("keyword", "ok"), ("keyword", "unset")]),
+        ("resource.service.name", [("string", "cart"), ("string", "web"), ("string", "shop")]),
+        ("duration", []),
     ],
 )
-def test_values_of_a_tag(api: Client, tag: str, values: list[str]) -> None:
+def test_values_of_a_tag_are_typed(api: Client, reader: FakeReader, tag: str, values: list[tuple[str, str]]) -> None:
     answer = get(api, f"/api/v2/search/tag/{tag}/values")
 
-    assert [value["value"] for value in answer["tagValues"]] == values
+    found = [(value["type"], value["value"]) for value in answer["tagValues"]]
+    assert found[: len(values) or None] == values or tag == "duration"
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ('{ resource.service.name = "cart" }', ["child"]),
+        ('{resource.service.name="cart"}', ["child"]),
+        ("{ status = error && name = }", ["n20"]),
+        ("{ status = error && span.", ["n20"]),
+        ("{ status = error && span.foo }", ["n20"]),
+        ("{ status = error && (kind = server || kind = client) }", ["n20"]),
+        ('{ status = error || name = "late" }', ["late", "n20"]),
+    ],
+)
+def test_values_are_those_of_spans_that_the_whole_conditions_of_a_query_leave(
+    api: Client, query: str, names: list[str]
+) -> None:
+    answer = get(api, "/api/v2/search/tag/name/values", q=query)
+
+    assert sorted(value["value"] for value in answer["tagValues"]) == names
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "{ name = }",
+        "{ status = error || name = }",
+        "{ span.foo }",
+        "{",
+        "",
+        "nonsense",
+        "{ name =~ `[` }",
+        '{ name = "child" } && { status = error }',
+        '{ name = "a } && {',
+    ],
+)
+def test_a_query_that_says_nothing_whole_leaves_all_values(api: Client, query: str) -> None:
+    answer = get(api, "/api/v2/search/tag/name/values", q=query)
+
+    assert {"n1", "child", "n20", "late"} == {value["value"] for value in answer["tagValues"]}
+
+
+def test_values_are_bound_by_time_and_number(api: Client) -> None:
+    late = get(api, "/api/v2/search/tag/name/values", start=SECONDS + 6, end=SECONDS + 6)
+    few = get(api, "/api/search/tag/name/values", limit=1)
+
+    assert late["tagValues"] == [{"type": "string", "value": "late"}]
+    assert few == {"tagValues": ["child"]}
+
+
+@pytest.mark.parametrize(("tag", "values"), [("error", ["true"]), ("status.code", ["error", "ok", "unset"])])
+def test_version_1_knows_tags_that_stand_for_fields(api: Client, tag: str, values: list[str]) -> None:
+    assert get(api, f"/api/search/tag/{tag}/values")["tagValues"] == values
 
 
 @pytest.mark.report("V29")
-@pytest.mark.parametrize("path", ["/api/v2/search/tag/%7B/values", "/api/v2/search/tags?scope=nonsense"])
-def test_what_is_no_tag_or_scope_is_refused(api: Client, path: str) -> None:
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v2/search/tag/%7B/values",
+        "/api/v2/search/tag/a%20%3D%201/values",
+        "/api/v2/search/tags?scope=nonsense",
+        "/api/v2/search/tag/name/values?limit=x",
+        "/api/v2/search/tag/name/values?start=x",
+    ],
+)
+def test_what_is_no_tag_scope_or_number_is_refused(api: Client, path: str) -> None:
     assert api.get(f"/tempo{path}").status_code == 400
+
+
+class Cut(FakeReader):
+    """Has more of every trace than an answer holds."""
+
+    def trace(self, scope: Scope, trace_id: bytes, span_limit: int) -> StoredTrace:
+        return StoredTrace(super().trace(scope, trace_id, span_limit).spans, truncated=True)
+
+
+class Found(FakeReader):
+    """Has one answer to every search, and remembers what was asked."""
+
+    def __init__(self, answer: SearchAnswer) -> None:
+        super().__init__()
+        self._answer = answer
+        self.asked: list[TraceSearch] = []
+
+    def search(self, request: TraceSearch) -> SearchAnswer:
+        self.asked.append(request)
+        return self._answer
+
+
+def proto_fields(content: bytes) -> dict[int, Any]:
+    """Number → value of the fields of a message whose numbers are small and not repeated."""
+    fields: dict[int, Any] = {}
+    at = 0
+    while at < len(content):
+        number, kind = content[at] >> 3, content[at] & 7
+        value, at = _varint(content, at + 1)
+        fields[number] = value
+        if kind == 2:
+            fields[number], at = content[at : at + value], at + value
+    return fields
+
+
+def _varint(content: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        value |= (content[at] & 0x7F) << shift
+        shift, at = shift + 7, at + 1
+        if content[at - 1] < 0x80:
+            return value, at

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from spanhouse.tracing.plan.plausible import extent
@@ -15,6 +15,7 @@ from spanhouse.tracing.plan.predicates import (
     Compare,
     Constant,
     Exists,
+    Field,
     Intrinsic,
     Matches,
     Not,
@@ -23,6 +24,7 @@ from spanhouse.tracing.plan.predicates import (
     Value,
 )
 from spanhouse.tracing.plan.requests import (
+    EVERY_SPAN,
     Edge,
     FoundSpanset,
     FoundTrace,
@@ -36,6 +38,7 @@ from spanhouse.tracing.plan.requests import (
     TraceSummary,
 )
 from spanhouse.tracing.plan.scope import Scope, TimeRange
+from spanhouse.tracing.plan.values import FieldValue, FieldValues, ValueType
 from spanhouse.tracing.spans.model import Span, SpanKind, StatusCode
 from spanhouse.tracing.store.protocols import OPERATION_NAMES_MAX, OPERATIONS_DEFAULT
 
@@ -50,6 +53,7 @@ _INTRINSICS: dict[Intrinsic, Callable[[Span], Value]] = {
     Intrinsic.SPAN_ID: lambda span: span.span_id.hex(),
     Intrinsic.TRACE_ID: lambda span: span.trace_id.hex(),
 }
+_TYPES: dict[type, ValueType] = {str: "string", bool: "bool", int: "int", float: "float"}
 _COMPARISONS: dict[str, Callable[[Value, Value], bool]] = {
     "=": lambda have, want: have == want,
     "!=": lambda have, want: have != want,
@@ -131,16 +135,18 @@ class FakeReader:
         raise NotImplementedError("no page asks for edges yet")
 
     def attribute_names(
-        self, scope: Scope, time_range: TimeRange, of: AttributeScope = "any"
+        self, scope: Scope, time_range: TimeRange, of: AttributeScope = "any", where: Predicate = EVERY_SPAN
     ) -> Sequence[tuple[AttributeScope, str]]:
-        names = {name for span in self._within(scope, time_range) for name in span.attributes}
-        return [("span", name) for name in sorted(names)]
+        spans = [span for span in self._within(scope, time_range) if holds(where, span)]
+        return [("span", name) for name in sorted({name for span in spans for name in span.attributes})]
 
-    def attribute_values(
-        self, scope: Scope, time_range: TimeRange, of: AttributeScope, name: str, limit: int
-    ) -> Sequence[tuple[str, str]]:
-        values = {str(s.attributes[name]) for s in self._within(scope, time_range) if name in s.attributes}
-        return [("string", value) for value in sorted(values)[:limit]]
+    def field_values(
+        self, scope: Scope, time_range: TimeRange, field: Field, limit: int, where: Predicate = EVERY_SPAN
+    ) -> FieldValues:
+        values = (_value(field, span) for span in self._within(scope, time_range) if holds(where, span))
+        seen = Counter((_TYPES[type(value)], str(_text(value))) for value in values if value is not None)
+        most = sorted(seen.items(), key=lambda item: (-item[1], item[0][1]))
+        return FieldValues(tuple(FieldValue(kind, text, count) for (kind, text), count in most[:limit]))
 
     def _seen(self, scope: Scope) -> list[Span]:
         if scope.instance != self.instance:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from spanhouse.api import jaeger, tempo, usage, zipkin
+from spanhouse.api import jaeger, tempo, tempo_metrics, tempo_tags, usage, zipkin
 
 urlpatterns = [
     path("api/v1/usage", usage.usage),
@@ -14,10 +14,12 @@ urlpatterns = [
     path("tempo/api/traces/<str:trace_id>", tempo.trace),
     path("tempo/api/v2/traces/<str:trace_id>", tempo.trace_v2),
     path("tempo/api/search", tempo.search),
-    path("tempo/api/search/tags", tempo.tags),
-    path("tempo/api/v2/search/tags", tempo.tags_v2),
-    path("tempo/api/search/tag/<path:tag>/values", tempo.values),
-    path("tempo/api/v2/search/tag/<path:tag>/values", tempo.values_v2),
+    path("tempo/api/metrics/query_range", tempo_metrics.query_range),
+    path("tempo/api/metrics/query", tempo_metrics.query_instant),
+    path("tempo/api/search/tags", tempo_tags.tags),
+    path("tempo/api/v2/search/tags", tempo_tags.tags_v2),
+    path("tempo/api/search/tag/<path:tag>/values", tempo_tags.values),
+    path("tempo/api/v2/search/tag/<path:tag>/values", tempo_tags.values_v2),
     path("jaeger/api/services", jaeger.services),
     path("jaeger/api/services/<path:service>/operations", jaeger.operations_of),
     path("jaeger/api/operations", jaeger.operations),

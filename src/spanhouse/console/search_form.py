@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 from spanhouse.base import limits
 from spanhouse.base.errors import InvalidQuery, Malformed
 from spanhouse.console.visit import Visit
-from spanhouse.tracing.plan.predicates import Predicate
 from spanhouse.tracing.plan.requests import Order, SearchAnswer
+from spanhouse.tracing.plan.spansets import Spanset
 from spanhouse.tracing.search import find
 
 LIMITS = (20, 50, 100, 200, 500)
@@ -50,11 +50,11 @@ class SearchForm:
             else 50,
         )
 
-    def predicate(self) -> Predicate:
+    def spanset(self) -> Spanset:
         """Raises Malformed or InvalidQuery. A TraceQL query stands for the whole; the fields then ask nothing."""
         if self.query:
-            return find.predicate_of(find.SpanForm(query=self.query))
-        return find.predicate_of(
+            return find.spanset_of(find.SpanForm(query=self.query))
+        return find.spanset_of(
             find.SpanForm(
                 service=self.service,
                 operation=self.operation,
@@ -67,7 +67,7 @@ class SearchForm:
 
 
 def run(visit: Visit, form: SearchForm) -> SearchAnswer:
-    return find.search(visit.scope, visit.chosen.range, form.predicate(), order=form.order, limit=form.limit)
+    return find.search(visit.scope, visit.chosen.range, form.spanset(), order=form.order, limit=form.limit)
 
 
 @dataclass(frozen=True, slots=True)

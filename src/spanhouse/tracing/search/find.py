@@ -12,10 +12,11 @@ from spanhouse.base.errors import Malformed, NotFound
 from spanhouse.tracing.plan.predicates import And, Attribute, Compare, Constant, Intrinsic, Matches, Not, Or, Predicate
 from spanhouse.tracing.plan.requests import Order, SearchAnswer, StoredTrace, TraceSearch
 from spanhouse.tracing.plan.scope import Scope, TimeRange
+from spanhouse.tracing.plan.spansets import Keep, Piped, Spanset
 from spanhouse.tracing.search.logfmt import parse_pairs
 from spanhouse.tracing.search.registry import reader
 from spanhouse.tracing.spans.model import SPAN_ID_BYTES, TRACE_ID_BYTES, SpanKind, StatusCode
-from spanhouse.tracing.traceql import to_predicate
+from spanhouse.tracing.traceql import parse, syntax, to_spanset
 from spanhouse.tracing.traceql.literals import parse_duration
 
 EVERYTHING: Final = Constant(True)
@@ -39,8 +40,8 @@ class SpanForm:
     """TraceQL, in addition to the others"""
 
 
-def predicate_of(form: SpanForm) -> Predicate:
-    """One condition from a form's fields. Malformed or InvalidQuery when a field cannot be read."""
+def spanset_of(form: SpanForm) -> Spanset:
+    """What a form's fields ask together. Malformed or InvalidQuery when a field cannot be read."""
     parts: list[Predicate] = []
     if form.service:
         parts.append(Compare(Intrinsic.SERVICE, "=", form.service))
@@ -55,9 +56,23 @@ def predicate_of(form: SpanForm) -> Predicate:
     if form.duration_max is not None:
         parts.append(Compare(Intrinsic.DURATION, "<=", form.duration_max))
     parts += [tag_predicate(key, value) for key, value in parse_pairs(form.tags)]
-    if form.query.strip():
-        parts.append(to_predicate(form.query))
-    return all_of(parts)
+    return spans_that(parts, form.query)
+
+
+def spans_that(satisfy: Sequence[Predicate], query: str = "") -> Spanset:
+    """The spans that a TraceQL query yields (without one, all spans) and that satisfy these conditions too."""
+    condition = all_of(satisfy)
+    if not query.strip():
+        return condition
+    spans = to_spanset(query)
+    if isinstance(spans, Predicate):
+        return all_of([condition, spans])
+    return spans if condition == EVERYTHING else Piped(spans, (Keep(condition),))
+
+
+def is_metrics(query: str) -> bool:
+    """Whether a TraceQL query asks for numbers over time instead of spans. InvalidQuery when it cannot be read."""
+    return not isinstance(parse(query).root, syntax.Filter | syntax.SpansetBinary | syntax.Pipeline)
 
 
 def all_of(parts: Sequence[Predicate]) -> Predicate:
@@ -106,7 +121,7 @@ def _is(field: Intrinsic, members: type[StatusCode] | type[SpanKind], name: str,
 def search(
     scope: Scope,
     time_range: TimeRange,
-    where: Predicate = EVERYTHING,
+    where: Spanset = EVERYTHING,
     *,
     order: Order = Order.NEWEST,
     limit: int = limits.SEARCH_LIMIT_DEFAULT,
@@ -114,7 +129,7 @@ def search(
     trace_duration_min: int | None = None,
     trace_duration_max: int | None = None,
 ) -> SearchAnswer:
-    """Traces of `scope` with a span in `time_range` that satisfies `where`."""
+    """Traces of `scope` with a span in `time_range` that `where` yields."""
     request = TraceSearch(
         scope=scope,
         range=time_range,
@@ -128,11 +143,20 @@ def search(
     return reader().search(request)
 
 
-def trace(scope: Scope, trace_id: bytes, span_limit: int = limits.TRACE_SPANS_MAX) -> StoredTrace:
-    """The spans of a trace. NotFound when there are none that this scope may see."""
+def trace(
+    scope: Scope, trace_id: bytes, span_limit: int = limits.TRACE_SPANS_MAX, *, within: TimeRange | None = None
+) -> StoredTrace:
+    """The spans of a trace, all of them. NotFound when there are none that this scope may see.
+
+    With `within`, also when none of them was under way in that range.
+    """
     found = reader().trace(scope, trace_id, span_limit)
     if not found.spans:
         raise NotFound(f"no trace {trace_id.hex()}")
+    if within is not None and not any(
+        span.start_time <= within.end and max(span.start_time, span.end_time) >= within.start for span in found.spans
+    ):
+        raise NotFound(f"the trace {trace_id.hex()} lies outside the time range asked for")
     return found
 
 
