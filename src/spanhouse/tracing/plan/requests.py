@@ -24,6 +24,15 @@ class Order(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a trace stands in an order: what pages after it begin with. `duration` counts in `Order.SLOWEST` only."""
+
+    start: int
+    trace_id: bytes
+    duration: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class TraceSearch:
     """Traces with a span that starts in `range` and that `where` yields. Sorted over the whole range, then cut."""
 
@@ -38,6 +47,8 @@ class TraceSearch:
     trace_duration_min: int | None = None
     trace_duration_max: int | None = None
     select: tuple[str, ...] = ()
+    after: Place | None = None
+    """only traces that stand after this place in the order"""
 
 
 @dataclass(frozen=True, slots=True)
