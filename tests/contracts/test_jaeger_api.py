@@ -15,6 +15,7 @@ from spanhouse.tracing.plan.scope import Scope
 from spanhouse.tracing.search.registry import set_reader
 from spanhouse.tracing.spans.model import Event, Resource, Span, SpanKind
 from tests.kit.fake_reader import FakeReader
+from tests.kit.peer_reader import PeerReader
 from tests.kit.spans import BASE, make_span
 
 MICROSECONDS = BASE // 1000
@@ -180,3 +181,64 @@ def test_without_a_right_the_answer_is_401_in_the_envelope(client: Client, monke
     monkeypatch.setattr("spanhouse.api.jaeger.query_scope", nobody)
 
     assert get(client, "/services", status=401)["errors"][0]["code"] == 401
+
+
+def test_a_raw_trace_is_as_stored(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    spans = [make_span(1, kind=3), make_span(1, kind=2, at=1), make_span(1, kind=2, at=1), make_span(2, 2, at=2)]
+    monkeypatch.setattr("spanhouse.api.jaeger.query_scope", lambda request: Scope("local"))
+    set_reader(FakeReader(spans))
+    try:
+        (shown,) = get(client, "/traces/abc1")["data"]
+        (raw,) = get(client, "/traces/abc1", raw="true")["data"]
+    finally:
+        set_reader(None)
+
+    assert len({span["spanID"] for span in shown["spans"]}) == len(shown["spans"]) == 3
+    assert [span["spanID"][-1] for span in raw["spans"]] == ["1", "1", "1", "2"]
+    assert raw["spans"][3]["references"][0]["spanID"] == raw["spans"][3]["spanID"]
+    assert all(span["warnings"] is None for span in raw["spans"])
+
+
+@pytest.mark.parametrize("path", ["/traces/abc1", "/traces"])
+def test_raw_is_true_or_false(api: Client, path: str) -> None:
+    assert get(api, path, status=400, service="t", raw="perhaps")["errors"][0]["code"] == 400
+
+
+def test_a_limit_beyond_ours_is_said(api: Client) -> None:
+    response = api.get("/jaeger/api/traces", {"service": "t", "limit": 1_500})
+
+    assert response.status_code == 200
+    assert "at most 1000 traces" in response["Spanhouse-Notice"]
+
+
+def test_kiali_asks_for_durations_in_microseconds_and_a_clusters_tag(api: Client) -> None:
+    ends = {"start": MICROSECONDS - 600_000_000, "end": MICROSECONDS + 600_000_000}
+
+    assert found(api, minDuration="500000us", tags='{"http.url":"http://h/c?customer=567"}', **ends) == ["abc1"]
+    assert found(api, minDuration="1us", tags='{"cluster":"Kubernetes"}', **ends) == []
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("get", "/quality-metrics", 404), ("post", "/archive/1", 405)])
+def test_what_is_not_answered_is_said_in_the_envelope(client: Client, method: str, path: str, status: int) -> None:
+    response = getattr(client, method)(f"/jaeger/api{path}")
+
+    assert response.status_code == status
+    assert json.loads(response.content)["errors"][0]["code"] == status
+
+
+def test_dependencies_may_be_of_one_service(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spanhouse.api.jaeger.query_scope", lambda request: Scope("local"))
+    chain = [make_span(n, n - 1, at=n, service=name) for n, name in enumerate(["a", "b", "c"], start=1)]
+    set_reader(PeerReader(chain))
+    end = BASE // 10**6 + 60_000
+    try:
+        every = get(client, "/dependencies", endTs=end, lookback=3_600_000)
+        of_one = get(client, "/dependencies", endTs=end, lookback=3_600_000, service="a")
+        before = get(client, "/dependencies", endTs=end - 120_000, lookback=10)
+    finally:
+        set_reader(None)
+
+    first = {"parent": "a", "child": "b", "callCount": 1}
+    assert every["data"] == [first, {"parent": "b", "child": "c", "callCount": 1}]
+    assert of_one["data"] == [first]
+    assert (before["data"], before["errors"]) == ([], None)

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from spanhouse.api import parameters
+from spanhouse.api import jaeger_parameters, parameters
 from spanhouse.api.authentication import query_scope
+from spanhouse.api.notices import Notices
 from spanhouse.api.problem import answers_errors, json_response, json_text_response
-from spanhouse.base.errors import Malformed
-from spanhouse.tracing.plan.predicates import Compare, Intrinsic, Predicate
+from spanhouse.base.errors import Malformed, NotFound
+from spanhouse.tracing.plan.requests import StoredTrace
 from spanhouse.tracing.plan.scope import Scope, TimeRange
 from spanhouse.tracing.search import find
+from spanhouse.tracing.search import jaeger as asking
 from spanhouse.tracing.search.registry import reader
-from spanhouse.tracing.spans.model import SpanKind
-from spanhouse.tracing.traces.jaeger import jaeger_text, to_jaeger
+from spanhouse.tracing.search.whole import whole_traces
+from spanhouse.tracing.traces.jaeger import jaeger_text
 from spanhouse.tracing.traces.json_text import with_list
+
+Json = dict[str, Any]
 
 US_IN_NS: Final = 1000
 MS_IN_NS: Final = 1_000_000
-LIMIT_DEFAULT: Final = 100
+TIME_MS_MAX: Final = 2**64 // MS_IN_NS - 1
+LOOKBACK_MS: Final = 86_400_000
+LIMIT_MAX: Final = 2**31 - 1
 TRACE_IDS_MAX: Final = 100
 
 
@@ -48,113 +54,107 @@ def services(request: HttpRequest) -> HttpResponse:
 @answers
 def operations_of(request: HttpRequest, service: str) -> HttpResponse:
     scope = query_scope(request)
-    names = reader().operation_names(scope, parameters.ALL_TIME, service)
-    return _envelope(sorted({name for _, name, _ in names}))
+    return _envelope(sorted({each.name for each in asking.operations(scope, service)}))
 
 
 @answers
 def operations(request: HttpRequest) -> HttpResponse:
     scope = query_scope(request)
-    service = request.GET.get("service", "")
-    if not service:
-        raise Malformed("the parameter service is missing")
-    kind = request.GET.get("spanKind", "").lower()
-    if kind and kind.upper() not in SpanKind.__members__:
-        raise Malformed(f"{kind[:40]!r} is not a span kind")
-    names = reader().operation_names(scope, parameters.ALL_TIME, service)
-    found = {(name, _kind_name(number)) for _, name, number in names}
-    return _envelope([{"name": name, "spanKind": of} for name, of in sorted(found) if kind in ("", of)])
+    found = asking.operations(scope, request.GET.get("service", ""), request.GET.get("spanKind", ""))
+    return _envelope([{"name": each.name, "spanKind": each.kind} for each in found])
 
 
 @answers
 def traces(request: HttpRequest) -> HttpResponse:
     scope = query_scope(request)
+    raw = jaeger_parameters.flag(request.GET, "raw")
     named = request.GET.getlist("traceID")
     if named:
-        return _traces_named(scope, named)
-    asked = request.GET.dict()
-    if not asked.get("service"):
-        raise Malformed("the parameter service is missing")
-    answer = find.search(
-        scope,
-        parameters.time_range(asked, US_IN_NS),
-        _where(request),
-        limit=parameters.search_limit(asked, LIMIT_DEFAULT),
-        spans_per_trace=1,
-    )
-    found = find.traces(scope, [found.summary.trace_id for found in answer.traces])
-    return _envelope([to_jaeger(trace.spans, truncated=trace.truncated) for trace in found.values()])
+        return _traces_named(scope, named, raw=raw)
+    query = _query(request)
+    answer = asking.search(scope, query)
+    notices = Notices(answer.warnings)
+    notices.limit(query.limit)
+    found = notices.within([each.summary for each in answer.traces])
+    return _traces(whole_traces(scope, found), notices, raw=raw)
 
 
 @answers
 def trace(request: HttpRequest, trace_id: str) -> HttpResponse:
+    """The whole trace; `start` and `end` are a hint to slower stores."""
     scope = query_scope(request)
+    parameters.time_range(request.GET, US_IN_NS)
     found = find.trace(scope, find.parse_trace_id(trace_id))
-    about = {"total": 1, "limit": 0, "offset": 0, "errors": None}
-    return json_text_response(with_list(about, "data", f"[{jaeger_text(found.spans, truncated=found.truncated)}]"))
+    return _traces([found], Notices(), raw=jaeger_parameters.flag(request.GET, "raw"))
 
 
 @answers
 def dependencies(request: HttpRequest) -> HttpResponse:
+    """Calls between services within the `lookback` ms before `endTs`; of all services, or to and from one."""
     scope = query_scope(request)
-    end = parameters.whole_number(request.GET.dict(), "endTs", 2**64 // MS_IN_NS, 0, 2**64 // MS_IN_NS) * MS_IN_NS
-    lookback = parameters.whole_number(request.GET.dict(), "lookback", 86_400_000, 0, 2**64 // MS_IN_NS) * MS_IN_NS
-    edges = reader().edges(scope, TimeRange(max(0, end - lookback), end))
-    return _envelope([{"parent": edge.parent, "child": edge.child, "callCount": edge.calls} for edge in edges])
+    now = settings.CLOCK.now_ns() // MS_IN_NS
+    end = parameters.whole_number(request.GET, "endTs", now, 0, TIME_MS_MAX)
+    lookback = parameters.whole_number(request.GET, "lookback", LOOKBACK_MS, 0, TIME_MS_MAX)
+    of = request.GET.get("service", "")
+    edges = reader().edges(scope, TimeRange(max(0, end - lookback) * MS_IN_NS, end * MS_IN_NS + MS_IN_NS - 1))
+    links = [
+        {"parent": edge.parent, "child": edge.child, "callCount": edge.calls}
+        for edge in edges
+        if of in ("", edge.parent, edge.child)
+    ]
+    return _envelope(links)
 
 
-def _traces_named(scope: Scope, named: Sequence[str]) -> HttpResponse:
+@answers
+def unknown(request: HttpRequest, path: str) -> HttpResponse:
+    raise NotFound(f"{path[:80]!r} is not an address of this API")
+
+
+def _traces_named(scope: Scope, named: Sequence[str], *, raw: bool) -> HttpResponse:
     """Those that exist, and an error for each that does not."""
     if len(named) > TRACE_IDS_MAX:
         raise Malformed(f"at most {TRACE_IDS_MAX} traces are asked for at once")
     ids = [find.parse_trace_id(text) for text in named]
     found = find.traces(scope, ids)
-    data = [to_jaeger(trace.spans, truncated=trace.truncated) for trace in found.values()]
     missing = [trace_id.hex() for trace_id in dict.fromkeys(ids) if trace_id not in found]
     errors = [{"code": 404, "msg": f"no trace {trace_id}", "traceID": trace_id} for trace_id in missing]
-    return _envelope(data, errors, status=200 if data else 404)
+    if not found:
+        return _envelope([], errors, status=404)
+    return _traces(found.values(), Notices(), errors, raw=raw)
 
 
-def _where(request: HttpRequest) -> Predicate:
-    asked = request.GET.dict()
-    parts: list[Predicate] = [Compare(Intrinsic.SERVICE, "=", asked["service"])]
-    if asked.get("operation"):
-        parts.append(Compare(Intrinsic.NAME, "=", asked["operation"]))
-    shortest, longest = parameters.duration(asked, "minDuration"), parameters.duration(asked, "maxDuration")
-    if shortest is not None and longest is not None and longest < shortest:
-        raise Malformed("maxDuration is shorter than minDuration")
-    if shortest is not None:
-        parts.append(Compare(Intrinsic.DURATION, ">=", shortest))
-    if longest is not None:
-        parts.append(Compare(Intrinsic.DURATION, "<=", longest))
-    parts += [find.tag_predicate(key, value) for key, value in _tags(request)]
-    return find.all_of(parts)
+def _traces(found: Iterable[StoredTrace], notices: Notices, errors: Sequence[Json] = (), *, raw: bool) -> HttpResponse:
+    texts = []
+    for each in found:
+        notices.truncated(each)
+        texts.append(jaeger_text(each.spans, truncated=each.truncated, raw=raw))
+    about = {"total": len(texts), "limit": 0, "offset": 0, "errors": list(errors) or None}
+    return notices.on(json_text_response(with_list(about, "data", f"[{','.join(texts)}]")))
+
+
+def _query(request: HttpRequest) -> asking.JaegerQuery:
+    asked = request.GET
+    if not asked.get("service"):
+        raise Malformed("the parameter service is missing")
+    return asking.JaegerQuery(
+        range=parameters.time_range(asked, US_IN_NS),
+        service=asked["service"],
+        operation=asked.get("operation", ""),
+        tags=_tags(request),
+        duration_min=jaeger_parameters.duration(asked, "minDuration"),
+        duration_max=jaeger_parameters.duration(asked, "maxDuration"),
+        limit=parameters.whole_number(asked, "limit", asking.LIMIT_DEFAULT, 1, LIMIT_MAX),
+    )
 
 
 def _tags(request: HttpRequest) -> list[tuple[str, str]]:
     """From `tags`, JSON objects of text, and from `tag`, each `key:value`."""
     pairs: list[tuple[str, str]] = []
     for text in request.GET.getlist("tags"):
-        if text.strip():
-            pairs += _json_tags(text)
+        pairs += jaeger_parameters.tags(text, "tags")
     for text in request.GET.getlist("tag"):
         key, colon, value = text.partition(":")
         if not colon or not key:
             raise Malformed(f"tag is key:value, not {text[:40]!r}")
         pairs.append((key, value))
     return pairs
-
-
-def _json_tags(text: str) -> list[tuple[str, str]]:
-    try:
-        tags = json.loads(text)
-    except (ValueError, RecursionError):
-        raise Malformed('tags is a JSON object such as {"http.url":"/"}') from None
-    if not isinstance(tags, dict) or not all(isinstance(value, str) for value in tags.values()):
-        raise Malformed('tags is a JSON object of strings such as {"http.status_code":"200"}')
-    return list(tags.items())
-
-
-def _kind_name(kind: int) -> str:
-    known = kind in SpanKind.__members__.values() and kind != SpanKind.UNSPECIFIED
-    return SpanKind(kind).name.lower() if known else ""

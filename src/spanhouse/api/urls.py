@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from spanhouse.api import jaeger, tempo, tempo_metrics, tempo_tags, usage, zipkin
+from spanhouse.api import jaeger, jaeger_v3, tempo, tempo_metrics, tempo_tags, usage, zipkin
 
 urlpatterns = [
     path("api/v1/usage", usage.usage),
@@ -26,6 +26,14 @@ urlpatterns = [
     path("jaeger/api/traces", jaeger.traces),
     path("jaeger/api/traces/<str:trace_id>", jaeger.trace),
     path("jaeger/api/dependencies", jaeger.dependencies),
+    path("jaeger/api/v3/services", jaeger_v3.services),
+    path("jaeger/api/v3/operations", jaeger_v3.operations),
+    path("jaeger/api/v3/traces", jaeger_v3.traces),
+    path("jaeger/api/v3/traces/<str:trace_id>", jaeger_v3.trace),
+    path("jaeger/api/v3/trace-summaries", jaeger_v3.trace_summaries),
+    path("jaeger/api/v3/dependencies", jaeger_v3.dependencies),
+    path("jaeger/api/v3/<path:path>", jaeger_v3.unknown),
+    path("jaeger/api/<path:path>", jaeger.unknown),
     path("zipkin/api/v2/services", zipkin.services),
     path("zipkin/api/v2/spans", zipkin.spans),
     path("zipkin/api/v2/remoteServices", zipkin.remote_services),

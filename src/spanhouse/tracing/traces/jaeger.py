@@ -3,47 +3,37 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from spanhouse.tracing.spans.model import Attributes, AttributeValue, Event, Resource, Span, SpanKind, StatusCode
+from spanhouse.tracing.traces.adjust import Adjusted, adjusted, unadjusted
 from spanhouse.tracing.traces.json_text import list_text, with_list
 from spanhouse.tracing.traces.otlp import number_text
-from spanhouse.tracing.traces.payload import notices_of
-from spanhouse.tracing.traces.tree import NO_PARENT, NoticeKind, Tree, build
 from spanhouse.tracing.traces.values import plain
 
 Json = dict[str, Any]
 
-_WARNINGS: Final[dict[NoticeKind, str]] = {
-    "missing_parent": "the parent span is not in this trace",
-    "cycle": "the span's parents lead back to itself; the link to its parent is cut here",
-    "repeated_id": "several spans of this trace have this span's id; those after the first are given another",
-    "implausible_time": "the span's start time is not plausible",
-    "ends_early": "the span ends before it starts; its duration is shown as 0",
-}
 
-
-def to_jaeger(spans: Sequence[Span], *, truncated: bool = False) -> Json:
-    """One trace. Reading it twice gives the same answer; nothing is moved in time."""
-    made = _spans(spans)
+def to_jaeger(spans: Sequence[Span], *, truncated: bool = False, raw: bool = False) -> Json:
+    """One trace, as `adjust` shows it or, if `raw`, as it is stored."""
+    made = _made(spans, raw)
     return {"spans": list(made.spans), **_about(made, truncated=truncated)}
 
 
-def jaeger_text(spans: Sequence[Span], *, truncated: bool = False) -> str:
+def jaeger_text(spans: Sequence[Span], *, truncated: bool = False, raw: bool = False) -> str:
     """The same as JSON text, for as many spans as an answer holds."""
-    made = _spans(spans)
+    made = _made(spans, raw)
     of_spans = list_text(made.spans)  # makes the processes
     return with_list(_about(made, truncated=truncated), "spans", of_spans)
 
 
 @dataclass(frozen=True, slots=True)
 class _Made:
-    tree: Tree
+    trace_id: str
     processes: _Processes
     spans: Iterator[Json]
     """Naming the processes as it goes."""
@@ -51,20 +41,17 @@ class _Made:
 
 def _about(made: _Made, *, truncated: bool) -> Json:
     return {
-        "traceID": made.tree.spans[0].trace_id.hex(),
+        "traceID": made.trace_id,
         "processes": made.processes.by_name,
         "warnings": ["the trace has more spans than an answer holds"] if truncated else None,
     }
 
 
-def _spans(spans: Sequence[Span]) -> _Made:
-    tree = build(spans)
+def _made(spans: Sequence[Span], raw: bool) -> _Made:
     processes = _Processes()
-    ids = _distinct_ids(tree)
-    warnings = _warnings(tree)
-    cut = frozenset(row for notice in tree.notices if notice.kind == "cycle" for row in notice.rows)
-    each = (_span(tree, row, ids, processes, cut, warnings.get(row)) for row in range(len(tree.spans)))
-    return _Made(tree, processes, each)
+    shown = unadjusted(spans) if raw else adjusted(spans)
+    each = (_span(one, processes) for one in shown)
+    return _Made(spans[0].trace_id.hex(), processes, each)
 
 
 def tag(key: str, value: AttributeValue) -> Json:
@@ -85,39 +72,33 @@ def tag(key: str, value: AttributeValue) -> Json:
             return {"key": key, "type": "string", "value": json.dumps(plain(value), ensure_ascii=False)}
 
 
-def _span(
-    tree: Tree, row: int, ids: Sequence[str], processes: _Processes, cut: frozenset[int], warnings: list[str] | None
-) -> Json:
-    span = tree.spans[row]
+def _span(shown: Adjusted, processes: _Processes) -> Json:
+    span = shown.span
     return {
         "traceID": span.trace_id.hex(),
-        "spanID": ids[row],
+        "spanID": span.span_id.hex(),
         "flags": span.flags & 1,
         "operationName": span.name,
-        "references": _references(tree, row, ids, cut),
+        "references": references(span),
         "startTime": span.start_time // 1000,
         "duration": span.duration // 1000,
-        "tags": _tags(span),
+        "tags": span_tags(span),
         "logs": [_log(event) for event in span.events],
         "processID": processes.name_of(span.service, span.resource),
-        "warnings": warnings,
+        "warnings": list(shown.warnings) or None,
     }
 
 
-def _references(tree: Tree, row: int, ids: Sequence[str], cut: frozenset[int]) -> list[Json]:
-    span, parent = tree.spans[row], tree.parents[row]
-    references: list[Json] = []
-    if parent != NO_PARENT:
-        references.append({"refType": "CHILD_OF", "traceID": span.trace_id.hex(), "spanID": ids[parent]})
-    elif span.parent_span_id and row not in cut:
-        references.append({"refType": "CHILD_OF", "traceID": span.trace_id.hex(), "spanID": span.parent_span_id.hex()})
+def references(span: Span) -> list[Json]:
+    found: list[Json] = []
+    if span.parent_span_id:
+        found.append({"refType": "CHILD_OF", "traceID": span.trace_id.hex(), "spanID": span.parent_span_id.hex()})
     for link in span.links:
-        if link.trace_id and link.span_id and (link.trace_id, link.span_id) != (span.trace_id, span.span_id):
-            references.append({"refType": "FOLLOWS_FROM", "traceID": link.trace_id.hex(), "spanID": link.span_id.hex()})
-    return references
+        found.append({"refType": "FOLLOWS_FROM", "traceID": link.trace_id.hex(), "spanID": link.span_id.hex()})
+    return found
 
 
-def _tags(span: Span) -> list[Json]:
+def span_tags(span: Span) -> list[Json]:
     tags = [tag(key, value) for key, value in span.attributes.items()]
     derived: list[tuple[str, AttributeValue]] = []
     if span.kind in SpanKind.__members__.values() and span.kind != SpanKind.UNSPECIFIED:
@@ -137,12 +118,17 @@ def _tags(span: Span) -> list[Json]:
     return tags + [tag(key, value) for key, value in derived if key not in span.attributes]
 
 
+def log_fields(event: Event) -> list[Json]:
+    named = [tag("event", event.name)] if event.name and "event" not in event.attributes else []
+    return named + [tag(key, value) for key, value in event.attributes.items()]
+
+
+def process_tags(attributes: Attributes) -> list[Json]:
+    return [tag(key, value) for key, value in attributes.items() if key != "service.name"]
+
+
 def _log(event: Event) -> Json:
-    fields = [tag("event", event.name)] if event.name and "event" not in event.attributes else []
-    return {
-        "timestamp": event.time // 1000,
-        "fields": fields + [tag(key, value) for key, value in event.attributes.items()],
-    }
+    return {"timestamp": event.time // 1000, "fields": log_fields(event)}
 
 
 class _Processes:
@@ -160,34 +146,10 @@ class _Processes:
         return known[0]
 
     def _find_or_add(self, service: str, resource: Resource) -> str:
-        tags = _process_tags(resource.attributes)
+        tags = process_tags(resource.attributes)
         key = (service, json.dumps(tags))
         name = self._names.get(key)
         if name is None:
             name = self._names[key] = f"p{len(self._names) + 1}"
             self.by_name[name] = {"serviceName": service, "tags": tags}
         return name
-
-
-def _process_tags(attributes: Attributes) -> list[Json]:
-    return [tag(key, value) for key, value in attributes.items() if key != "service.name"]
-
-
-def _distinct_ids(tree: Tree) -> list[str]:
-    """Readers of this model need ids that are used once: later spans of one id get one made from it and their place."""
-    seen: dict[bytes, int] = {}
-    ids: list[str] = []
-    for span in tree.spans:
-        nth = seen[span.span_id] = seen.get(span.span_id, 0) + 1
-        own = span.span_id.hex()
-        ids.append(own if nth == 1 else hashlib.sha256(f"{own}/{nth}".encode()).hexdigest()[:16])
-    return ids
-
-
-def _warnings(tree: Tree) -> dict[int, list[str]]:
-    warnings: dict[int, list[str]] = {}
-    for notice in notices_of(tree):
-        text = _WARNINGS.get(notice.kind)
-        for row in notice.rows if text else ():
-            warnings.setdefault(row, []).append(text or "")
-    return warnings
