@@ -9,7 +9,8 @@ from pytest_django import Settings
 from spanhouse.base.errors import Malformed, NotFound
 from spanhouse.base.ids import digest_secret
 from spanhouse.contracts.grant import Grants
-from spanhouse.customers.instances import publishing, selectors, services
+from spanhouse.customers.accounts.operations import Operation
+from spanhouse.customers.instances import access, publishing, selectors, services
 from spanhouse.customers.instances.models import GrantsVersion, Instance, Key
 from tests.kit.accounts import NOON, operator, shop
 
@@ -132,8 +133,8 @@ def test_people_see_the_instances_of_their_own_accounts() -> None:
     _, alice, local = operator()
     _, bob, other = shop()
 
-    assert list(selectors.instances_of(alice)) == [local]
-    assert selectors.instance_for(bob, local.pk) == other
+    assert list(access.instances_for(alice, Operation.QUERY, NOON)) == [local]
+    assert access.instance_for(bob, Operation.QUERY, NOON, local.pk) == other
 
 
 def test_loopback_is_open_while_there_is_one_account(settings: Settings) -> None:

@@ -11,11 +11,13 @@ from types import ModuleType
 import pytest
 
 import spanhouse
+from spanhouse.customers.accounts import granting as account_granting
 from spanhouse.customers.accounts import services as accounts
+from spanhouse.customers.instances import granting
 from spanhouse.customers.instances import services as instances
 
 SOURCES = Path(spanhouse.__file__).parent
-WRITERS: tuple[ModuleType, ...] = (accounts, instances)
+WRITERS: tuple[ModuleType, ...] = (accounts, account_granting, instances, granting)
 FACES = sorted(path for face in ("api", "cli", "console") for path in (SOURCES / face).rglob("*.py"))
 
 

@@ -11,7 +11,9 @@ from django.http import HttpRequest
 from spanhouse.base.clock import to_datetime
 from spanhouse.base.errors import Forbidden, Unauthenticated
 from spanhouse.customers.accounts.models import User
-from spanhouse.customers.instances import selectors, services
+from spanhouse.customers.accounts.operations import Operation
+from spanhouse.customers.instances import access, selectors, services
+from spanhouse.customers.instances.access import Reading
 from spanhouse.customers.instances.models import Instance
 from spanhouse.tracing.ingest.admission import Caller, check_tenant, is_loopback
 from spanhouse.tracing.plan.scope import Scope
@@ -26,13 +28,20 @@ def query_scope(request: HttpRequest) -> Scope:
     says who asks, Forbidden when that one may not read this now, Malformed for an X-Scope-OrgID that is no tenant id.
     """
     now_ns = settings.CLOCK.now_ns()
-    secret = _secret(request)
-    instance = _by_token(secret, now_ns) if secret is not None else _by_session(request) or _by_loopback(request)
+    reading = _reading(request, now_ns)
+    instance = reading.instance
     check_tenant(request.headers.get("X-Scope-OrgID"), instance.pk)
     grant = selectors.instance_grant(instance)
     if not grant.may_query(now_ns):
         raise Forbidden(grant.denial or f"instance {instance.pk} answers no queries at present")
-    return Scope(instance.pk)
+    return Scope(instance.pk, reading.services)
+
+
+def _reading(request: HttpRequest, now_ns: int) -> Reading:
+    secret = _secret(request)
+    if secret is not None:
+        return Reading(_by_token(secret, now_ns))
+    return _by_session(request, now_ns) or Reading(_by_loopback(request))
 
 
 def _secret(request: HttpRequest) -> str | None:
@@ -72,14 +81,16 @@ def _by_token(secret: str, now_ns: int) -> Instance:
     return key.instance
 
 
-def _by_session(request: HttpRequest) -> Instance | None:
-    """The instance that the person who is logged in looks at; None where nobody is."""
+def _by_session(request: HttpRequest, now_ns: int) -> Reading | None:
+    """What the person who is logged in may read of the instance they look at; None where nobody is."""
     if not isinstance(request.user, User):
         return None
-    instance = selectors.instance_for(request.user, request.session.get(selectors.CHOSEN_INSTANCE))
-    if instance is None:
-        raise Forbidden("you have no instance")
-    return instance
+    now, chosen = to_datetime(now_ns), request.session.get(selectors.CHOSEN_INSTANCE)
+    instance = access.instance_for(request.user, Operation.QUERY, now, chosen)
+    reading = access.scope_for(request.user, instance, now) if instance else None
+    if reading is None:
+        raise Forbidden("there is no instance that you may read")
+    return reading
 
 
 def _by_loopback(request: HttpRequest) -> Instance:

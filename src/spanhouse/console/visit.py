@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
@@ -13,15 +14,19 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
-from spanhouse.base.clock import Clock
-from spanhouse.base.errors import Malformed, NotFound, Refused, SpanhouseError, Unavailable
+from spanhouse.base.clock import Clock, to_datetime
+from spanhouse.base.errors import Forbidden, Malformed, NotFound, Refused, SpanhouseError, Unavailable
 from spanhouse.console import timerange, words
 from spanhouse.console.timerange import Chosen
-from spanhouse.customers.instances import selectors
+from spanhouse.customers.accounts.models import User
+from spanhouse.customers.accounts.operations import Operation
+from spanhouse.customers.instances import access, selectors
+from spanhouse.customers.instances.access import Reading
 from spanhouse.customers.instances.models import Instance
 from spanhouse.tracing.plan.scope import Scope
 
 P = ParamSpec("P")
+_STATUSES = ((NotFound, 404), (Forbidden, 403), (Unavailable, 503))
 THEMES = ("auto", "light", "dark")
 
 
@@ -52,14 +57,15 @@ def visited(view: View[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponse
     @wraps(view)
     def wrapped(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         now_ns = clock().now_ns()
-        instance = selectors.instance_for(request.user, request.session.get(selectors.CHOSEN_INSTANCE))  # type: ignore[arg-type]
-        if instance is None:
+        reading = _reading(request, needs_of(view), to_datetime(now_ns))
+        if reading is None:
             return render(request, "console/no_instance.html", _bare(request), status=404)
+        instance = reading.instance
         try:
             chosen, problem = timerange.parse(request.GET, now_ns), None
         except Malformed as error:
             chosen, problem = timerange.parse({}, now_ns), error
-        visit = Visit(request, instance, Scope(instance.pk), chosen, now_ns)
+        visit = Visit(request, instance, Scope(instance.pk, reading.services), chosen, now_ns)
         if problem:
             return failed(visit, problem)
         if not selectors.instance_grant(instance).may_query(now_ns) and not getattr(view, "unsuspended", False):
@@ -72,6 +78,30 @@ def visited(view: View[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponse
     return wrapped
 
 
+def needs(operation: Operation) -> Callable[[View[P]], View[P]]:
+    """What a person must be allowed to do to see the page; reading spans where nothing is said."""
+
+    def decorate(view: View[P]) -> View[P]:
+        view.needs = operation  # type: ignore[attr-defined]
+        return view
+
+    return decorate
+
+
+def needs_of(view: Callable[..., HttpResponse]) -> Operation:
+    return getattr(view, "needs", Operation.QUERY)
+
+
+def _reading(request: HttpRequest, needed: Operation, now: datetime) -> Reading | None:
+    """The instance of this page, with the services that the person may read; None where there is none to look at."""
+    user: User = request.user  # type: ignore[assignment]
+    instance = access.instance_for(user, needed, now, request.session.get(selectors.CHOSEN_INSTANCE))
+    if instance is None:
+        return None
+    # Pages of settings read no spans: there nothing at all is in scope of who may not read any.
+    return access.scope_for(user, instance, now) or Reading(instance, frozenset())
+
+
 def open_when_suspended(view: View[P]) -> View[P]:
     """Pages that read no spans stay open while an instance is suspended."""
     view.unsuspended = True  # type: ignore[attr-defined]
@@ -80,7 +110,7 @@ def open_when_suspended(view: View[P]) -> View[P]:
 
 def failed(visit: Visit, error: SpanhouseError) -> HttpResponse:
     """What happened and what to do, in the frame; for scripts as plain text."""
-    status = 404 if isinstance(error, NotFound) else 503 if isinstance(error, Unavailable) else 400
+    status = next((status for kind, status in _STATUSES if isinstance(error, kind)), 400)
     if visit.request.headers.get("X-Requested-With") == "fetch":
         response = HttpResponse(str(error), content_type="text/plain; charset=utf-8", status=status)
     else:
@@ -97,7 +127,7 @@ def frame(visit: Visit) -> dict[str, Any]:
         **_bare(visit.request),
         "visit": visit,
         "instance": visit.instance,
-        "instances": selectors.instances_of(visit.request.user),  # type: ignore[arg-type]
+        "instances": access.instances_seen(visit.request.user, to_datetime(visit.now_ns)),  # type: ignore[arg-type]
         "denial": visit.instance.denial,
         "chosen": visit.chosen,
         "presets": [(name, words.preset(name)) for name in timerange.PRESETS],

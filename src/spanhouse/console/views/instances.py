@@ -7,14 +7,17 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
-from spanhouse.customers.instances import selectors
+from spanhouse.base.clock import to_datetime
+from spanhouse.console.visit import clock
+from spanhouse.customers.instances import access, selectors
 
 
 @require_POST
 @login_required
 def choose(request: HttpRequest) -> HttpResponse:
     """Another person's instance, or one that is gone, leaves the choice as it was."""
+    now = to_datetime(clock().now_ns())
     wished = request.POST.get("instance", "")
-    if selectors.instances_of(request.user).filter(pk=wished).exists():  # type: ignore[arg-type]
+    if access.instances_seen(request.user, now).filter(pk=wished).exists():  # type: ignore[arg-type]
         request.session[selectors.CHOSEN_INSTANCE] = wished
     return redirect("overview")

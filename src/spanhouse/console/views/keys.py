@@ -13,8 +13,9 @@ from spanhouse.base.clock import to_datetime
 from spanhouse.base.errors import Malformed
 from spanhouse.console import made_keys
 from spanhouse.console.made_keys import MadeKey
-from spanhouse.console.visit import Visit, open_when_suspended, visited
+from spanhouse.console.visit import Visit, needs, open_when_suspended, visited
 from spanhouse.customers.accounts.audit.requests import by_request
+from spanhouse.customers.accounts.operations import Operation
 from spanhouse.customers.instances import selectors, services
 
 EXPIRY_DAYS = ("30", "90", "365")
@@ -22,6 +23,7 @@ EXPIRY_DAYS = ("30", "90", "365")
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @visited
+@needs(Operation.READ)
 @open_when_suspended
 def keys(visit: Visit) -> HttpResponse:
     if visit.request.method == "POST":
@@ -31,6 +33,7 @@ def keys(visit: Visit) -> HttpResponse:
 
 @require_POST
 @visited
+@needs(Operation.CONFIGURE)
 @open_when_suspended
 def revoke(visit: Visit, key_id: str) -> HttpResponse:
     key = selectors.get_key(visit.instance, key_id)

@@ -10,12 +10,17 @@ from django.db import models
 
 from spanhouse.base.ids import new_id
 from spanhouse.customers.accounts.audit.models import AuditEntry, AuditHead
+from spanhouse.customers.accounts.operations import Role
 
-__all__ = ["Account", "AuditEntry", "AuditHead", "LoginLink", "Membership", "User", "UserManager"]
+__all__ = ["Account", "AuditEntry", "AuditHead", "Grant", "LoginLink", "Membership", "User", "UserManager"]
 
 
 def _new_account_id() -> str:
     return new_id("a")
+
+
+def _new_grant_id() -> str:
+    return new_id("g")
 
 
 class Account(models.Model):
@@ -66,10 +71,11 @@ class User(AbstractBaseUser, PermissionsMixin):
 
 
 class Membership(models.Model):
-    """A user acts for an account."""
+    """A user acts for an account, as far as the role goes."""
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="memberships")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=10, choices=Role, default=Role.OWNER)
     created_at = models.DateTimeField()
 
     class Meta:
@@ -77,6 +83,37 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} for {self.account}"
+
+
+class Grant(models.Model):
+    """What a user, or the members of another account, may do for `account`: at once, until it expires or is revoked."""
+
+    id = models.CharField(primary_key=True, max_length=40, default=_new_grant_id, editable=False)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="grants")
+    to_user = models.ForeignKey(User, null=True, blank=True, on_delete=models.CASCADE, related_name="grants")
+    to_account = models.ForeignKey(
+        Account, null=True, blank=True, on_delete=models.PROTECT, related_name="grants_received"
+    )
+    operations = models.JSONField()
+    instances = models.JSONField(null=True, blank=True)
+    """Ids; None: all, also those to come."""
+    services = models.JSONField(null=True, blank=True)
+    """Names, which go with the instance; None: all."""
+    created_at = models.DateTimeField()
+    created_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("created_at", "id")
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(to_user=None) ^ models.Q(to_account=None), name="a_grant_has_one_grantee"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.account} lets {self.to_user or self.to_account} {', '.join(self.operations)}"
 
 
 class LoginLink(models.Model):

@@ -5,12 +5,29 @@ from __future__ import annotations
 from django.db.models import QuerySet
 
 from spanhouse.base.errors import NotFound
-from spanhouse.customers.accounts.models import Account, User
+from spanhouse.customers.accounts.models import Account, Grant, Membership, User
 
 
 def accounts_of(user: User) -> QuerySet[Account]:
     """Accounts that `user` acts for."""
     return Account.objects.filter(memberships__user=user)
+
+
+def members_of(account: Account) -> QuerySet[Membership]:
+    return Membership.objects.filter(account=account).select_related("user").order_by("created_at", "id")
+
+
+def grants_of(account: Account) -> QuerySet[Grant]:
+    """Grants that the account gave and did not revoke, expired ones too."""
+    return Grant.objects.filter(account=account, revoked_at=None).select_related("to_user", "to_account")
+
+
+def get_grant(account: Account, grant_id: str) -> Grant:
+    """Raises NotFound, also when the grant is another account's."""
+    grant = Grant.objects.filter(pk=grant_id, account=account).select_related("account").first()
+    if grant is None:
+        raise NotFound(f"{account.name} has no grant {grant_id!r}")
+    return grant
 
 
 def account_count() -> int:

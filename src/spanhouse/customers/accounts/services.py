@@ -9,10 +9,12 @@ from django.db import transaction
 
 from spanhouse.base.errors import Malformed, Unauthenticated
 from spanhouse.base.ids import digest_secret, new_secret
+from spanhouse.customers.accounts import granting
 from spanhouse.customers.accounts.audit.actors import SYSTEM, By
 from spanhouse.customers.accounts.audit.deeds import Deed
 from spanhouse.customers.accounts.audit.record import INSTALLATION, record
-from spanhouse.customers.accounts.models import Account, LoginLink, Membership, User
+from spanhouse.customers.accounts.models import Account, LoginLink, User
+from spanhouse.customers.accounts.operations import Role
 
 LOGIN_LINK_LIFE = timedelta(minutes=15)
 
@@ -36,12 +38,17 @@ def create_account(name: str, *, now: datetime, outside_contract: bool = False, 
 
 @transaction.atomic
 def create_member(
-    account: Account, username: str, *, now: datetime, is_operator: bool = False, by: By = SYSTEM
+    account: Account,
+    username: str,
+    *,
+    now: datetime,
+    role: str = Role.OWNER,
+    is_operator: bool = False,
+    by: By = SYSTEM,
 ) -> User:
-    """A new user who acts for `account`; has no password yet."""
+    """A new user who acts for `account`; has no password yet. `granting.add_member` takes one who is there already."""
     user = User.objects.create_user(username, is_operator=is_operator, created_at=now)
-    Membership.objects.create(account=account, user=user, created_at=now)
-    record(Deed.MEMBER_ADD, account.pk, by, now=now, on=("user", str(user.pk)))
+    granting.add_member(account, user, role, now=now, by=by)
     return user
 
 

@@ -8,7 +8,7 @@ from django.db import models
 
 from spanhouse.base.ids import new_id
 from spanhouse.base.limits import RETENTION_DAYS_MAX
-from spanhouse.customers.accounts.models import Account
+from spanhouse.customers.accounts.models import Account, Grant
 
 LOCAL_INSTANCE = "local"
 """Id of the instance that the first start makes for the operator."""
@@ -66,6 +66,8 @@ class Key(models.Model):
     origins = models.JSONField(default=list, blank=True)
     created_at = models.DateTimeField()
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
+    grant = models.ForeignKey(Grant, null=True, blank=True, on_delete=models.PROTECT, related_name="keys")
+    """Under which the key was made, and with which it ends; None for a key of the account's own people."""
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)

@@ -12,7 +12,7 @@ from spanhouse.base.errors import NotFound
 from spanhouse.base.ids import digest_secret
 from spanhouse.contracts.grant import Grants, InstanceGrant, KeyGrant, KeyScope
 from spanhouse.customers.accounts import selectors as accounts
-from spanhouse.customers.accounts.models import User
+from spanhouse.customers.accounts.models import Account, User
 from spanhouse.customers.instances.models import LOCAL_INSTANCE, GrantsVersion, Instance, Key
 
 CHOSEN_INSTANCE = "instance"
@@ -21,19 +21,8 @@ CHOSEN_INSTANCE = "instance"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def instances_of(user: User) -> QuerySet[Instance]:
-    """Instances of the accounts that `user` acts for."""
-    return Instance.objects.filter(account__in=accounts.accounts_of(user))
-
-
-def instance_for(user: User, chosen: str | None = None) -> Instance | None:
-    """The instance that `user` looks at: the chosen one if it is theirs, else their first."""
-    mine = instances_of(user)
-    return (mine.filter(pk=chosen).first() if chosen else None) or mine.first()
-
-
 def all_instances() -> QuerySet[Instance]:
-    """Every instance, for the operator's tools; pages use `instances_of`."""
+    """Every instance, for the operator's tools; pages use `access`."""
     return Instance.objects.all()
 
 
@@ -57,6 +46,11 @@ def get_key(instance: Instance, key_id: str) -> Key:
     if key is None:
         raise NotFound(f"{instance.pk} has no key {key_id!r}")
     return key
+
+
+def keys_made_by(user: User, account: Account) -> QuerySet[Key]:
+    """Live keys of the account that `user` made: for review when that person leaves."""
+    return Key.objects.filter(created_by=user, instance__account=account, revoked_at=None, grant=None)
 
 
 def keys_of_all(*, revoked: bool = False) -> QuerySet[Key]:

@@ -12,12 +12,14 @@ from django.db.models import Q
 
 from spanhouse.base.errors import Malformed, NotFound
 from spanhouse.base.ids import digest_secret, new_id, new_secret
+from spanhouse.customers.accounts import access as accounts_access
 from spanhouse.customers.accounts import services as accounts
 from spanhouse.customers.accounts.audit.actors import SYSTEM, By
 from spanhouse.customers.accounts.audit.deeds import Deed
 from spanhouse.customers.accounts.audit.record import record
 from spanhouse.customers.accounts.models import Account
-from spanhouse.customers.instances import publishing
+from spanhouse.customers.accounts.operations import Operation
+from spanhouse.customers.instances import access, publishing
 from spanhouse.customers.instances.models import Instance, Key
 
 _PREFIXES = {Key.Scope.INGEST: "shi", Key.Scope.QUERY: "shq"}
@@ -45,7 +47,8 @@ def create_instance(
     instance_id: str | None = None,
     by: By = SYSTEM,
 ) -> Instance:
-    """Raises Malformed when a value makes no sense or the id is taken."""
+    """Raises Malformed when a value makes no sense or the id is taken, Forbidden for who may not order."""
+    accounts_access.require(by, Operation.ORDER, account, now)
     instance = Instance(
         id=instance_id or new_id("i"),
         account=account,
@@ -78,6 +81,7 @@ def change_instance(
     by: By = SYSTEM,
 ) -> Instance:
     """Change what is given, leave the rest. Raises Malformed when a value makes no sense."""
+    access.require(by, Operation.CONFIGURE, instance, now)
     given = {"name": name, "retention_days": retention_days, "ingest": ingest, "query": query, "denial": denial}
     changes = {field: value for field, value in given.items() if value is not None}
     row = Instance.objects.select_for_update().get(pk=instance.pk)
@@ -102,11 +106,17 @@ def create_key(
     origins: Sequence[str] = (),
     by: By = SYSTEM,
 ) -> tuple[Key, str]:
-    """The key and its secret, which is not kept. Raises Malformed when a value makes no sense."""
+    """The key and its secret, which is not kept. It opens no more than its maker may do, and no longer.
+
+    Raises Malformed when a value makes no sense, Forbidden for who may not do both: configure, and what it opens.
+    """
     if expires_at is not None and expires_at <= now:
         raise Malformed("a key cannot expire in the past")
     if scope not in Key.Scope.values:
         raise Malformed(f"a key has the scope {' or '.join(Key.Scope.values)}, not {scope!r}")
+    opened = Operation.INGEST if scope == Key.Scope.INGEST else Operation.QUERY
+    grant = access.grant_behind(by, frozenset({Operation.CONFIGURE, opened}), instance, now)
+    expires_at = _earlier(expires_at, grant.expires_at if grant else None)
     secret = new_secret(_PREFIXES[Key.Scope(scope)])
     key = Key(
         id=new_id("k"),
@@ -118,6 +128,7 @@ def create_key(
         origins=[_origin(origin) for origin in origins],
         created_at=now,
         created_by=by.user,
+        grant=grant,
         expires_at=expires_at,
     )
     _check(key)
@@ -130,7 +141,8 @@ def create_key(
 
 @transaction.atomic
 def revoke_key(key: Key, *, now: datetime, by: By = SYSTEM) -> bool:
-    """Stop the key at once. False if it was revoked before."""
+    """Stop the key at once. False if it was revoked before. Raises Forbidden for who may not configure."""
+    access.require(by, Operation.CONFIGURE, key.instance, now)
     revoked = Key.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=now)
     if revoked:
         _record(Deed.KEY_REVOKE, key.instance, by, now, key=key)
@@ -158,6 +170,10 @@ def rotate_key(key: Key, *, now: datetime, overlap: timedelta, by: By = SYSTEM) 
     else:
         revoke_key(row, now=now, by=by)
     return successor, secret
+
+
+def _earlier(first: datetime | None, second: datetime | None) -> datetime | None:
+    return min(first, second) if first and second else first or second
 
 
 def note_use(key: Key, *, now: datetime) -> None:

@@ -8,6 +8,10 @@ from enum import StrEnum
 class Deed(StrEnum):
     ACCOUNT_OPEN = "account.open"
     MEMBER_ADD = "member.add"
+    MEMBER_CHANGE = "member.change"
+    MEMBER_REMOVE = "member.remove"
+    GRANT_GIVE = "grant.give"
+    GRANT_REVOKE = "grant.revoke"
     LOGIN = "login"
     LOGIN_LINK_MAKE = "login_link.make"
     LOGIN_LINK_USE = "login_link.use"
