@@ -5,8 +5,23 @@ from __future__ import annotations
 import pytest
 
 from spanhouse.base.errors import InvalidQuery
-from spanhouse.tracing.plan.predicates import And, Attribute, Compare, Constant, Exists, Intrinsic, Not, Or
-from spanhouse.tracing.traceql import to_predicate
+from spanhouse.tracing.plan.predicates import (
+    And,
+    Attribute,
+    Calculated,
+    Compare,
+    Constant,
+    Exists,
+    Fixed,
+    Intrinsic,
+    Negative,
+    Not,
+    Or,
+    Relate,
+)
+from spanhouse.tracing.traceql import parse, to_predicate
+from spanhouse.tracing.traceql.rewrites import REWRITES, Rewrite, rewritten
+from spanhouse.tracing.traceql.syntax import Filter
 
 FOO = Attribute("span", "foo")
 
@@ -28,6 +43,31 @@ MEANINGS = [
     ("{ nil != span.foo }", Exists(FOO)),
     ("{ span.foo = nil }", Not(Exists(FOO))),
     ("{ nestedSetParent < 0 }", Not(Exists(Intrinsic.PARENT_ID))),
+    ("{ nestedSetParent = -1 }", Not(Exists(Intrinsic.PARENT_ID))),
+    ("{ nestedSetParent < 1 }", Compare(Intrinsic.NESTED_SET_PARENT, "<", 1)),
+    ("{ nestedSetLeft > 3 }", Compare(Intrinsic.NESTED_SET_LEFT, ">", 3)),
+    ("{ childCount = 0 }", Compare(Intrinsic.CHILD_COUNT, "=", 0)),
+    ("{ parent = nil }", Not(Exists(Intrinsic.PARENT_ID))),
+    ("{ name != nil }", Exists(Intrinsic.NAME)),
+    ("{ nil = nil }", Constant(True)),
+    ("{ parent.a != 3 }", Compare(Attribute("any", "a", of_parent=True), "!=", 3)),
+    ("{ parent.resource.a }", Compare(Attribute("resource", "a", of_parent=True), "=", True)),
+    ("{ .a = .b }", Relate(Attribute("any", "a"), "=", Attribute("any", "b"))),
+    ("{ -span.foo < 1 }", Relate(Negative(FOO), "<", Fixed(1))),
+    ("{ 10 < span.foo * 2 }", Relate(Calculated("*", FOO, Fixed(2)), ">", Fixed(10))),
+    ("{ duration > 1s / 0 }", Relate(Intrinsic.DURATION, ">", Calculated("/", Fixed(10**9), Fixed(0)))),
+    ("{ duration > 1w }", Compare(Intrinsic.DURATION, ">", 7 * 86_400 * 10**9)),
+    ("{ span.foo > minInt }", Compare(FOO, ">", -(2**63))),
+    ("{ status = .a }", Constant(False)),
+    ("{ .a != error }", Constant(False)),
+    ("{ (span.foo > 1) = false }", Not(Compare(FOO, ">", 1))),
+    ('{ "ab" =~ "a" }', Constant(False)),
+    ('{ "ab" =~ "a." }', Relate(Fixed("ab"), "=~", Fixed("a."))),
+    ('{ span:id = "FF" }', Compare(Intrinsic.SPAN_ID, "=", "00000000000000ff")),
+    ('{ "FF" != link:traceID }', Compare(Intrinsic.LINK_TRACE_ID, "!=", "000000000000000000000000000000ff")),
+    ("{ !!(span.foo = 1) && true }", Compare(FOO, "=", 1)),
+    ("{ !!.a }", Not(Not(Compare(Attribute("any", "a"), "=", True)))),
+    ("{ span.foo = 1 || true }", Constant(True)),
     ('{ !(name = "a") }', Not(Compare(Intrinsic.NAME, "=", "a"))),
     (
         "{ .a = 1 || .b = 2 && .c = 3 }",
@@ -49,6 +89,10 @@ NAMES = [
     ("resource.jaeger-debug-id", Attribute("resource", "jaeger-debug-id")),
     ('event."a/b//c"', Attribute("event", "a/b//c")),
     (".名字", Attribute("any", "名字")),
+    ("span.5xx", Attribute("span", "5xx")),
+    ("span.a/b//c", Attribute("span", "a/b//c")),
+    ("parent.event.x", Attribute("any", "event.x", of_parent=True)),
+    ('parent."span.x"', Attribute("any", "span.x", of_parent=True)),
 ]
 
 REFUSED = [
@@ -65,6 +109,14 @@ REFUSED = [
     ('{ .a = "\\q" }', 1, 8),
     ("{ span:foo = 1 }", 1, 3),
     ("", 1, 1),
+    ("{ childCount = nil }", 1, 14),
+    ("{ (.a + 1) = nil }", 1, 12),
+    ("{ .a = parent }", 1, 6),
+    ("{ foo.bar = 1 }", 1, 3),
+    ("{ duration > 300y }", 1, 14),
+    ("{ .a = 1e999 }", 1, 8),
+    ('{ .a = "\\ud800" }', 1, 8),
+    ("{ .a = `\ud800` }", 1, 1),
 ]
 
 
@@ -103,3 +155,30 @@ def test_escapes_and_raw_strings_mean_the_same_text() -> None:
 def test_deep_nesting_is_refused_not_crashed_on(text: str) -> None:
     with pytest.raises(InvalidQuery):
         to_predicate(text)
+
+
+def test_conditions_compare_by_whether_they_hold() -> None:
+    one, other = Compare(FOO, ">", 1), Compare(FOO, "<", 9)
+
+    equal = to_predicate("{ (span.foo > 1) = (span.foo < 9) }")
+
+    assert equal == Or((And((one, other)), And((Not(one), Not(other)))))
+
+
+def test_a_condition_equals_an_attribute_that_says_the_same() -> None:
+    holds, says = Compare(FOO, ">", 1), Attribute("any", "a")
+
+    equal = to_predicate("{ .a = (span.foo > 1) }")
+
+    assert equal == Or((And((holds, Compare(says, "=", True))), And((Not(holds), Compare(says, "=", False)))))
+
+
+@pytest.mark.parametrize("rewrite", REWRITES, ids=[rewrite.__name__ for rewrite in REWRITES])
+def test_each_rewrite_can_be_left_out(rewrite: Rewrite) -> None:
+    filtered = parse("{ true && !!(-(1 + 2) < span.foo) }").root
+    assert isinstance(filtered, Filter)
+    assert filtered.expression is not None
+
+    without = rewritten(filtered.expression, tuple(each for each in REWRITES if each is not rewrite))
+
+    assert without != rewritten(filtered.expression)

@@ -1,6 +1,6 @@
-"""Syntax trees of TraceQL for Hypothesis: all that the grammar can say, and the part of it that makes sense.
+"""Syntax trees of TraceQL for Hypothesis: all that the grammar can say, whether or not it makes sense.
 
-`QUERIES` are trees that print and parse back; many do not pass the checks. `SEARCHES` and `METRICS` pass them.
+Queries that pass the checks are in `traceql_queries`.
 """
 
 from __future__ import annotations

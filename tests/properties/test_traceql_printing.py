@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -53,3 +55,13 @@ def test_any_text_is_read_or_refused(text: str) -> None:
             refusal = error
 
     assert (refusal.line, refusal.column) >= (1, 1)
+
+
+@given(QUERIES)
+def test_any_query_is_planned_or_refused(query: Query) -> None:
+    text, planned = to_text(query), 0
+    for plan in (to_spanset, to_metrics):
+        with suppress(InvalidQuery):
+            planned += plan(text) is not None
+
+    assert planned <= 1

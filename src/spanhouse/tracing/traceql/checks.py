@@ -70,7 +70,8 @@ def _check_stage(stage: Stage) -> None:
             check_spanset(stage)
         case By(expression):
             _of_spans(expression)
-            type_of(expression)
+            if type_of(expression) == "boolean":
+                raise refusal("by() parts spans by a value, not by a condition", expression.at)
         case Select(fields):
             for each in fields:
                 _must_have_a_value(each)

@@ -32,7 +32,7 @@ INTRINSICS: Final = {
     "nestedSetRight": plan.Intrinsic.NESTED_SET_RIGHT,
     "nestedSetParent": plan.Intrinsic.NESTED_SET_PARENT,
 }
-IDENTIFIERS: Final = frozenset({"span:id", "span:parentID", "trace:id", "link:traceID", "link:spanID"})
+ID_DIGITS: Final = {"span:id": 16, "span:parentID": 16, "trace:id": 32, "link:spanID": 16, "link:traceID": 32}
 _NAMES_IN_ANSWERS: Final = {scoped: old for old, scoped in OLD_SPELLINGS.items() if old != "childCount"}
 _MUST_BE_QUOTED: Final = re.compile(r"[\s{}()=~!<>&|^,\"]")
 

@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 from spanhouse.tracing.plan import predicates as plan
 from spanhouse.tracing.spans.model import SpanKind, StatusCode
 from spanhouse.tracing.traceql.faults import refusal
-from spanhouse.tracing.traceql.fields import IDENTIFIERS, field_of
+from spanhouse.tracing.traceql.fields import ID_DIGITS, field_of
 from spanhouse.tracing.traceql.patterns import is_plain
 from spanhouse.tracing.traceql.rewrites import is_constant, rewritten
 from spanhouse.tracing.traceql.syntax import (
@@ -27,7 +27,6 @@ from spanhouse.tracing.traceql.syntax import (
     Unary,
     chain,
 )
-from spanhouse.tracing.traceql.types import MAY_BE_MISSING
 
 _ROOT: Final = plan.Not(plan.Exists(plan.Intrinsic.PARENT_ID))
 _ROOT_NUMBER: Final = -1
@@ -140,21 +139,10 @@ def _is_missing(left: Expression, operator: plan.Operator) -> plan.Predicate:
         case Nil():
             return plan.Constant(operator == "=")
         case Intrinsic("parent"):
-            missing: plan.Predicate = _ROOT
-        case Intrinsic(name) if name not in MAY_BE_MISSING:
-            missing = plan.Constant(False)
+            there = plan.Exists(plan.Intrinsic.PARENT_ID)
         case _:
-            missing = plan.Not(plan.Exists(field_of(cast(Attribute, left))))
-    return missing if operator == "=" else _negated(missing)
-
-
-def _negated(predicate: plan.Predicate) -> plan.Predicate:
-    match predicate:
-        case plan.Not(of):
-            return of
-        case plan.Constant(value):
-            return plan.Constant(not value)
-    return plan.Not(predicate)
+            there = plan.Exists(field_of(cast(Attribute | Intrinsic, left)))
+    return plan.Not(there) if operator == "=" else there
 
 
 def _field_compares(left: Attribute | Intrinsic, operator: plan.Operator, right: Constant) -> plan.Predicate:
@@ -162,10 +150,11 @@ def _field_compares(left: Attribute | Intrinsic, operator: plan.Operator, right:
         return plan.Constant(False)
     value = _fixed(right)
     if isinstance(left, Intrinsic):
+        # Ids are the same in capital letters, and without the zeros before them.
         if left.name == "nestedSetParent" and _asks_for_roots(operator, value):
             return _ROOT
-        if left.name in IDENTIFIERS and operator in ("=", "!=") and isinstance(value, str):
-            value = value.lower()
+        if left.name in ID_DIGITS and operator in ("=", "!=") and isinstance(value, str):
+            value = value.lower().rjust(ID_DIGITS[left.name], "0")
     return plan.Compare(field_of(left), operator, value)
 
 

@@ -90,9 +90,7 @@ def expression_text(expression: Expression) -> str:
         case Intrinsic(name):
             return name
         case Unary(operator, operand):
-            # A minus before a number would read back as that number, so the number keeps its brackets.
-            own = isinstance(operand, Number | Duration)
-            return f"{operator}({expression_text(operand)})" if own else f"{operator}{_part(operand, _UNARY)}"
+            return f"{operator}{_part(operand, _UNARY)}"
         case Binary("&&" | "||" as operator):
             first, *others = chain(expression)
             return f" {operator} ".join([_part(first, 1), *(_part(other, 2) for other in others)])

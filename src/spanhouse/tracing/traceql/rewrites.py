@@ -30,7 +30,7 @@ _MIRRORED: Final[dict[str, BinaryOperator]] = {"<": ">", "<=": ">=", ">": "<", "
 
 
 def numbers_negated(node: Expression) -> Expression:
-    """`-(3)` is -3."""
+    """`-(1 + 2)` is -3, once its part is calculated."""
     match node:
         case Unary("-", Number(value) | Duration(value)):
             return Number(negated(value), node.at)

@@ -95,6 +95,8 @@ class Keyword:
 
 @dataclass(frozen=True, slots=True)
 class Unary:
+    """Never a minus before a number: that is the negative number."""
+
     operator: UnaryOperator
     operand: Expression
     at: Position = field(default=Position(), compare=False)
