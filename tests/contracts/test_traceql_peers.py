@@ -1,115 +1,217 @@
-"""Recorded answers of a widely used implementation, for queries of one filter, against ours on the same spans.
+"""Recorded answers of a widely used implementation against ours on the same spans: the reference's and the store's.
 
-Where they differ on purpose, `DIFFERS` says why. On a machine that has no recordings there is nothing to compare.
+Where they differ on purpose, the tables say why; what can still be held of such an answer is. On a machine that has no
+recordings there is nothing to compare.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from spanhouse.base.errors import InvalidQuery
-from spanhouse.tracing.plan.requests import TraceSearch
-from spanhouse.tracing.plan.scope import Scope, TimeRange
-from spanhouse.tracing.spans.model import AttributeValue, Event, Link, Resource, Span, service_of
-from spanhouse.tracing.spans.model import Scope as SpanScope
-from spanhouse.tracing.traceql import to_predicate
-from tests.kit.peers import traceql_vectors
-from tests.kit.store import Store
+from spanhouse.tracing.plan.scope import TimeRange
+from spanhouse.tracing.spans.model import Span
+from spanhouse.tracing.traceql import parse, to_spanset
+from tests.kit import traceql_recorded as recorded
+from tests.kit import traceql_reference as reference
 
+MIXED = "whole numbers, fractions and durations are all numbers, and compare with one another"
+MISSING = "a missing attribute is nil, one that is there is not"
+FIGURES = "spans without the value take no part in a figure, and fractions do as whole numbers do"
 DIFFERS = {
-    "{ .num < 1.5 }": "ints compare with floats",
-    "{ span.num < 500 }": "ints compare with floats",
-    "{ .http.status_code != 3.0 }": "ints compare with floats",
-    "{ resource.replicas < 100ms }": "ints compare with durations",
-    "{ event.level < 3.0 }": "ints compare with floats",
-    '{ (.foo = "bar" || .num > 1) && status != error }': "ints compare with floats",
-    "{ .foo = nil }": "a missing attribute is nil, one that is there is not",
-    "{ nil = .foo }": "a missing attribute is nil, one that is there is not",
-    "{ event.exception.type = nil }": "a missing attribute is nil",
-    "{ nil = event.exception.type }": "a missing attribute is nil",
+    "{ .num < 1.5 }": MIXED,
+    "{ span.num < 500 }": MIXED,
+    "{ .http.status_code != 3.0 }": MIXED,
+    "{ resource.replicas < 100ms }": MIXED,
+    "{ event.level < 3.0 }": MIXED,
+    '{ (.foo = "bar" || .num > 1) && status != error }': MIXED,
+    "{ span.num / 2 = 0.5 }": "a half of 1 is 0.5, of whole numbers too",
+    "{ .foo = nil }": MISSING,
+    "{ nil = .foo }": MISSING,
+    "{ event.exception.type = nil }": MISSING,
+    "{ nil = event.exception.type }": MISSING,
     "{ 2 ^ 3 = 8 }": "constants are calculated",
     '{ !(.foo = "bar") }': "not of a false comparison is true",
     '{ span:parentID = "0000000000030001" }': "parents are found by their id",
-    "{ span.ids < 2 }": "elements of arrays are not compared yet",
+    "{ } | avg(span.num) > 3": FIGURES,
+    '{ name = "GET /a" } | sum(span.num) = 3': FIGURES,
+    '{ .foo = "bar" } | sum(span.num) > 3': FIGURES,
+    "{ span.http.status_code >= 400 } | avg(span.num) > 3": FIGURES,
+    "{ duration > 100ms } | sum(span.num) = 3": FIGURES,
+    "{ span.foo != nil } | avg(span.num) = 2": FIGURES,
+    '{ name =~ "GET.*" } | sum(span.num) = 2': FIGURES,
 }
-VECTORS = traceql_vectors()
+"""Nothing of the recorded answer is held."""
+FRACTIONS_LEFT_OUT = {
+    '{ span.num > 1 } && { name = "GET /a" }',
+    '{ span.num > 1 } > { name =~ "GET.*" }',
+    '{ name =~ "GET.*" } << { span.num > 1 }',
+    "{ duration > 100ms } !> { span.num > 1 }",
+    '{ name =~ "GET.*" } !>> { span.num > 1 }',
+    '{ span.num > 1 } !<< { name = "GET /a" }',
+    "{ kind = server } &~ { span.num > 1 }",
+    "{ status = error } >> ({ } ~ { span.num > 1 })",
+    '{ .foo = "bar" } < ({ duration > 100ms } >> { span.num > 1 })',
+    '({ resource.service.name = "cart" } ~ { resource.service.name = "cart" }) << { span.num > 1 }',
+    '{ } >> ({ span.num > 1 } << { .foo = "bar" })',
+    '({ span.num > 1 } >> { span.http.status_code >= 400 }) < { name =~ "GET.*" }',
+    "{ span.num > 1 } | count() > 1",
+    "{ span.num > 1 } | select(span.foo, resource.cluster)",
+}
+"""The peer's > 1 finds no 1.5 (MIXED). Without the fractions among the spans the answers are equal."""
+UNION = "a union has all spans of both sides that stand in the relation, not the outermost of them only"
+UNNUMBERED = "a span that is not reached from a root is nobody's parent"
+FINDS_MORE = {
+    "{ span.num > 1 } &>> { kind = server }": UNION,
+    '{ name =~ "GET.*" } &<< { resource.ns = "prod" }': UNION,
+    '{ resource.service.name = "cart" } &<< { status = error }': UNION,
+    "{ span.num > 1 } &<< { kind = server }": UNION,
+    "{ kind = server } !< { }": UNNUMBERED,
+}
+"""Ours holds all that was recorded, and more."""
+VECTORS = recorded.VECTORS
+METRICS = recorded.metrics_cases()
 ALL = TimeRange(0, 2**64 - 1)
+SEARCHES = [case for case in recorded.search_cases() if case["status"] == 200]
+REFUSED = [case for case in recorded.search_cases() if case["status"] == 400]
+EQUAL = [case for case in SEARCHES if case["q"] not in {*DIFFERS, *FRACTIONS_LEFT_OUT, *FINDS_MORE}]
+MORE = [case for case in SEARCHES if case["q"] in FINDS_MORE]
+WITHOUT_FRACTIONS = [case for case in SEARCHES if case["q"] in FRACTIONS_LEFT_OUT]
+
+Found = dict[str, list[str]]
 
 
-def _recorded() -> list[dict[str, Any]]:
-    """Those of one filter that we answer and agree to."""
-    chosen = []
-    for case in VECTORS["search"] if VECTORS else []:
-        try:
-            to_predicate(case["q"])
-        except InvalidQuery as error:
-            if "not supported yet" in str(error):
-                continue
-        if case["q"] not in DIFFERS:
-            chosen.append(case)
-    return chosen
+def _recorded(case: dict[str, Any]) -> Found:
+    return {trace: sorted(spans) for trace, spans in case["spans"].items()}
+
+
+def _whole(span: Span) -> Span:
+    attributes = {name: value for name, value in span.attributes.items() if not isinstance(value, float)}
+    return replace(span, attributes=attributes)
+
+
+def _asked(case: dict[str, Any], families: list[reference.Family]) -> Found:
+    found = reference.answer(parse(case["q"]), families)
+    return {trace: sorted(span for one in sets for span in one) for trace, sets in found.items()}
+
+
+def _holds(more: Found, less: Found) -> bool:
+    return all(set(spans) <= set(more.get(trace, ())) for trace, spans in less.items())
+
+
+def cases(of: Iterable[dict[str, Any]]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("case", list(of), ids=lambda case: case["q"])
+
+
+# -- the reference
 
 
 @pytest.fixture(scope="module")
-def scope(store: Store) -> Scope:
-    assert VECTORS is not None
-    instance = store.new_instance()
-    store.put(instance, [span for of_resource in VECTORS["otlp"]["resourceSpans"] for span in _spans(of_resource)])
-    return Scope(instance)
+def families() -> list[reference.Family]:
+    return reference.families(recorded.search_spans())
 
 
-if VECTORS is not None:
-
-    @pytest.mark.parametrize("case", _recorded(), ids=lambda case: case["q"])
-    def test_a_query_finds_what_was_recorded(store: Store, scope: Scope, case: dict[str, Any]) -> None:
-        if case["status"] != 200:
-            with pytest.raises(InvalidQuery):
-                to_predicate(case["q"])
-            return
-        request = TraceSearch(scope, ALL, to_predicate(case["q"]), limit=1000, spans_per_trace=0)
-
-        answer = store.reader.search(request)
-
-        found = {trace.summary.trace_id.hex(): {span.span_id.hex() for span in trace.spans} for trace in answer.traces}
-        assert found == {trace: set(spans) for trace, spans in case["spans"].items()}
+@pytest.fixture(scope="module")
+def whole_families() -> list[reference.Family]:
+    return reference.families(map(_whole, recorded.search_spans()))
 
 
-def _spans(of_resource: dict[str, Any]) -> list[Span]:
-    resource = _attributes(of_resource["resource"])
-    return [
-        Span(
-            trace_id=bytes.fromhex(span["traceId"]),
-            span_id=bytes.fromhex(span["spanId"]),
-            parent_span_id=bytes.fromhex(span.get("parentSpanId", "")),
-            name=span["name"],
-            kind=span["kind"],
-            start_time=int(span["startTimeUnixNano"]),
-            end_time=int(span["endTimeUnixNano"]),
-            service=service_of(resource),
-            status_code=span.get("status", {}).get("code", 0),
-            status_message=span.get("status", {}).get("message", ""),
-            attributes=_attributes(span),
-            events=tuple(Event(int(e["timeUnixNano"]), e["name"], _attributes(e)) for e in span.get("events", [])),
-            links=tuple(
-                Link(bytes.fromhex(link["traceId"]), bytes.fromhex(link["spanId"]), attributes=_attributes(link))
-                for link in span.get("links", [])
-            ),
-            resource=Resource(resource),
-            scope=SpanScope(of_scope["scope"]["name"], of_scope["scope"].get("version", "")),
-        )
-        for of_scope in of_resource["scopeSpans"]
-        for span in of_scope["spans"]
-    ]
+@pytest.mark.skipif(VECTORS is None, reason="no recordings")
+def test_each_difference_is_still_one_of_a_recorded_query() -> None:
+    queries = {case["q"] for case in [*SEARCHES, *METRICS]}
+
+    assert {*DIFFERS, *FRACTIONS_LEFT_OUT, *FINDS_MORE, *METRICS_DIFFER} <= queries
 
 
-def _attributes(owner: dict[str, Any]) -> dict[str, AttributeValue]:
-    return {pair["key"]: _value(pair["value"]) for pair in owner.get("attributes", [])}
+@cases(REFUSED)
+def test_what_was_refused_is_refused(case: dict[str, Any]) -> None:
+    with pytest.raises(InvalidQuery):
+        to_spanset(case["q"])
 
 
-def _value(value: dict[str, Any]) -> AttributeValue:
-    ((kind, content),) = value.items()
-    if kind == "arrayValue":
-        return [_value(item) for item in content.get("values", [])]
-    return int(content) if kind == "intValue" else content
+@cases(EQUAL)
+def test_the_reference_finds_what_was_recorded(families: list[reference.Family], case: dict[str, Any]) -> None:
+    assert _asked(case, families) == _recorded(case)
+
+
+@cases(WITHOUT_FRACTIONS)
+def test_the_reference_finds_it_where_there_are_no_fractions(
+    whole_families: list[reference.Family], case: dict[str, Any]
+) -> None:
+    assert _asked(case, whole_families) == _recorded(case)
+
+
+@cases(MORE)
+def test_the_reference_finds_it_among_more(families: list[reference.Family], case: dict[str, Any]) -> None:
+    found = _asked(case, families)
+
+    assert _holds(found, _recorded(case))
+    assert found != _recorded(case)
+
+
+@cases(case for case in SEARCHES if case["q"] in DIFFERS)
+def test_a_difference_is_one(families: list[reference.Family], case: dict[str, Any]) -> None:
+    assert _asked(case, families) != _recorded(case), DIFFERS[case["q"]]
+
+
+# -- metrics
+
+METRICS_DIFFER = {
+    "{ kind = server } | rate() by (rootServiceName)": "of several roots of a trace the earliest counts",
+    "{ } | quantile_over_time(duration, .5, .99)": "quantiles are exact; held here: within the peer's powers of two",
+}
+Series = dict[tuple[tuple[str, str], ...], float]
+
+
+def _series(case: dict[str, Any]) -> Series:
+    return {tuple(sorted(map(tuple, labels))): value for labels, value in case["series"]}
+
+
+def _as_recorded(labels: Iterable[tuple[str, Any]], function: str) -> tuple[tuple[str, str], ...]:
+    """A peer's labels are texts; without a field there is the function's name."""
+    texts = {None: "nil", True: "true", False: "false"}
+    named = [(name, texts[value] if value is None or isinstance(value, bool) else f"{value}") for name, value in labels]
+    return tuple(sorted(named)) or (("__name__", function),)
+
+
+def _calculated(case: dict[str, Any], families: list[reference.Family]) -> Series:
+    steps = reference.Steps(*recorded.metrics_range(), None)
+    found = reference.lines(parse(case["q"]).root, families, steps)  # type: ignore[arg-type]
+    function = case["q"].split("| ")[1].split("(")[0]
+    return {_as_recorded(line.labels, function): line.points[0] or 0.0 for line in found}
+
+
+@pytest.fixture(scope="module")
+def counted_families() -> list[reference.Family]:
+    return reference.families(recorded.metrics_spans())
+
+
+@cases(case for case in METRICS if case["q"] not in METRICS_DIFFER)
+def test_the_reference_counts_what_was_recorded(counted_families: list[reference.Family], case: dict[str, Any]) -> None:
+    assert _calculated(case, counted_families) == pytest.approx(_series(case), rel=1e-8)
+
+
+@cases(case for case in METRICS if "quantile" in case["q"])
+def test_exact_quantiles_lie_within_the_recorded_powers_of_two(
+    counted_families: list[reference.Family], case: dict[str, Any]
+) -> None:
+    found = _calculated(case, counted_families)
+
+    assert {labels: 0.5 < found[labels] / value < 2 for labels, value in _series(case).items()} == dict.fromkeys(
+        found, True
+    )
+
+
+@cases(case for case in METRICS if "rootServiceName" in case["q"])
+def test_only_the_traces_of_several_roots_count_elsewhere(
+    counted_families: list[reference.Family], case: dict[str, Any]
+) -> None:
+    single = [one for one in counted_families if sum(not span.parent_span_id for span in one.spans) == 1]
+    found, of_single, wanted = _calculated(case, counted_families), _calculated(case, single), _series(case)
+
+    assert sum(found.values()) == pytest.approx(sum(wanted.values()), rel=1e-8)
+    assert all(of_single[labels] <= wanted[labels] * (1 + 1e-8) for labels in of_single)
