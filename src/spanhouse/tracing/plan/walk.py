@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from spanhouse.tracing.plan.predicates import (
     And,
@@ -23,6 +24,16 @@ from spanhouse.tracing.plan.predicates import (
     Relate,
 )
 
+OF_TREE: Final = frozenset(
+    {
+        Intrinsic.CHILD_COUNT,
+        Intrinsic.NESTED_SET_LEFT,
+        Intrinsic.NESTED_SET_RIGHT,
+        Intrinsic.NESTED_SET_PARENT,
+    }
+)
+"""What only the whole trace tells of a span."""
+
 
 def fields_of(part: Predicate | Expression) -> Iterator[Field]:
     """Every field that a predicate or an expression mentions, in order, as often as it does."""
@@ -41,3 +52,7 @@ def fields_of(part: Predicate | Expression) -> Iterator[Field]:
                 yield from fields_of(each)
         case Fixed() | Constant():
             return
+
+
+def is_of_tree(part: Predicate | Expression) -> bool:
+    return any(field in OF_TREE for field in fields_of(part))

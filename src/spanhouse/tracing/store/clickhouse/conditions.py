@@ -8,16 +8,16 @@ type is part of the comparison: numbers compare with numbers, text with text.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Final, Literal
+from collections.abc import Callable, Sequence
+from typing import Final
 
 from spanhouse.tracing.plan.predicates import (
     And,
     Attribute,
-    AttributeScope,
     Compare,
     Constant,
     Exists,
+    Expression,
     Field,
     Intrinsic,
     Matches,
@@ -25,7 +25,21 @@ from spanhouse.tracing.plan.predicates import (
     Operator,
     Or,
     Predicate,
+    Relate,
     Value,
+)
+from spanhouse.tracing.plan.walk import fields_of
+from spanhouse.tracing.store.clickhouse.expressions import (
+    ELEMENT_BASE,
+    FAMILIES,
+    LOOKUP_ORDER,
+    PREFIXES,
+    Column,
+    Element,
+    Expressions,
+    Possibility,
+    among,
+    joined,
 )
 from spanhouse.tracing.store.clickhouse.intrinsics import (
     COLUMNS,
@@ -37,29 +51,21 @@ from spanhouse.tracing.store.clickhouse.intrinsics import (
 )
 from spanhouse.tracing.store.clickhouse.statements import Build
 
-Element = Literal["event", "link"]
-Column = Callable[[str], str]
-
-ELEMENT_BASE: Final[dict[Element, str]] = {"event": "event_time", "link": "link_trace_id"}
-PREFIXES: Final[dict[str, str]] = {
-    "span": "attributes",
-    "resource": "resource",
-    "event": "event",
-    "link": "link",
-    "instrumentation": "scope",
-}
-LOOKUP_ORDER: Final = ("span", "resource", "event", "link", "instrumentation")
-INT64: Final = range(-(2**63), 2**63)
-UINT64: Final = range(2**64)
+__all__ = ["LOOKUP_ORDER", "PREFIXES", "Conditions"]
 
 
 class Conditions:
-    """Compiles predicates into one statement's `Build`."""
+    """Compiles predicates into one statement's `Build`.
+
+    `bounded` limits the traces whose durations and roots are looked up, as a condition on their summaries' rows.
+    """
 
     def __init__(self, build: Build, *, bounded: str = "") -> None:
         self._build = build
         self._bounded = bounded
         self._bound: dict[Element, set[str]] = {}
+        self._columns: dict[Element, Column] = {}
+        self._values = Expressions(build, self._columns)
 
     def sql(self, predicate: Predicate) -> str:
         elements = _elements(predicate) - self._bound.keys()
@@ -69,13 +75,20 @@ class Conditions:
             case And(of):
                 return self._and(of, elements)
             case Or(of):
-                return _joined(" OR ", (self.sql(part) for part in of), empty="0")
+                return joined(" OR ", (self.sql(part) for part in of), empty="0")
             case _ if elements:
                 return self._some(sorted(elements), predicate)
             case Not(of):
                 return f"(NOT {self.sql(of)})"
+            case _:
+                return self._leaf(predicate)
+
+    def _leaf(self, predicate: Compare | Relate | Matches | Exists) -> str:
+        match predicate:
             case Compare(field, operator, value):
                 return self._compare(field, operator, value)
+            case Relate(left, operator, right):
+                return self._relate(left, operator, right)
             case Matches(field, text):
                 return self._matches(field, text)
             case Exists(field):
@@ -84,14 +97,14 @@ class Conditions:
     def _and(self, parts: Sequence[Predicate], elements: set[Element]) -> str:
         """Parts about events go into one group, so that one event satisfies them all; links likewise."""
         if not elements:
-            return _joined(" AND ", (self.sql(part) for part in parts), empty="1")
+            return joined(" AND ", (self.sql(part) for part in parts), empty="1")
         groups: dict[frozenset[Element], list[Predicate]] = {}
         for part in parts:
             groups.setdefault(frozenset(_elements(part) - self._bound.keys()), []).append(part)
         if any(len(group) > 1 for group in groups):
             together = [part for part in parts if _elements(part)]
             groups = {frozenset(): groups.get(frozenset(), []), frozenset(elements): together}
-        return _joined(
+        return joined(
             " AND ",
             (
                 self._some(sorted(group), And(tuple(members))) if group else self.sql(And(tuple(members)))
@@ -106,8 +119,9 @@ class Conditions:
         element, *others = elements
         used: set[str] = set()
         self._bound[element] = used
+        self._columns[element] = self._element_column
         body = self._some(others, predicate) if others else self.sql(predicate)
-        del self._bound[element]
+        del self._bound[element], self._columns[element]
         columns = sorted(used) or [ELEMENT_BASE[element]]
         variables = ", ".join(f"one_{column}" for column in columns)
         found = f"arrayExists(({variables}) -> {body}, {', '.join(columns)})"
@@ -121,32 +135,36 @@ class Conditions:
     def _compare(self, field: Field, operator: Operator, value: Value) -> str:
         if isinstance(field, Intrinsic):
             return self._compare_intrinsic(field, operator, value)
-        return self._per_scope(field, lambda scope, at: self._compare_typed(scope, at, field.name, operator, value))
+        return self._any_value(field, lambda possible: self._compares(possible, operator, value))
 
     def _compare_intrinsic(self, field: Intrinsic, operator: Operator, value: Value) -> str:
         if field in TRACE_LEVEL:
             return self._of_trace(field, operator, value)
-        column = self._element_column(ELEMENT_COLUMNS[field]) if field in ELEMENT_COLUMNS else COLUMNS.get(field, "")
-        compared = compare_id(self._build, field, column, operator, value)
+        (possible,) = self._values.possibilities(field)
+        compared = compare_id(self._build, field, self._column(field), operator, value)
         if compared is not None:
             return compared
-        if field is Intrinsic.EVENT_TIME_SINCE_START:
-            column = f"(toInt128({column}) - toInt128(start_time))"
-        if isinstance(value, str) != (field in _TEXT) or isinstance(value, bool):
+        if isinstance(value, str) != (possible.kind == "text") or isinstance(value, bool):
             return "0"
-        return self._operate(column, operator, value)
+        return self._operate(possible.value, operator, value)
 
-    def _compare_typed(self, scope: str, at: Column, name: str, operator: Operator, value: Value) -> str:
-        if _is_service_name(scope, name):
-            return self._compare_intrinsic(Intrinsic.SERVICE, operator, value)
-        return _joined(
-            " OR ",
-            (
-                f"({self._has(at(kind), name)} AND {self._operate(self._get(at(kind), name), operator, value)})"
-                for kind in _kinds(value)
-            ),
-            empty="0",
-        )
+    def _compares(self, possible: Sequence[Possibility], operator: Operator, value: Value) -> list[str]:
+        """One condition for each type that the value compares with."""
+        family = "bool" if isinstance(value, bool) else "text" if isinstance(value, str) else "number"
+        return [
+            among(each.each, f"{each.has} AND {self._operate(each.value, operator, value)}")
+            for each in possible
+            if FAMILIES.get(each.kind) == family
+        ]
+
+    def _relate(self, left: Expression, operator: Operator, right: Expression) -> str:
+        conditions = [
+            among((*one.each, *other.each), f"{one.has} AND {other.has} AND {_related(one, operator, other)}")
+            for one in self._values.possibilities(left)
+            for other in self._values.possibilities(right)
+            if one.kind in FAMILIES and FAMILIES[one.kind] == FAMILIES.get(other.kind)
+        ]
+        return joined(" OR ", conditions, empty="0")
 
     def _matches(self, field: Field, text: str) -> str:
         if isinstance(field, Intrinsic):
@@ -157,86 +175,49 @@ class Conditions:
         number = _number(text)
         if number is not None:
             values.append(number)
-        return self._per_scope(
-            field,
-            lambda scope, at: _joined(
-                " OR ", (self._compare_typed(scope, at, field.name, "=", value) for value in values), empty="0"
-            ),
+        return self._any_value(
+            field, lambda possible: [part for value in values for part in self._compares(possible, "=", value)]
         )
+
+    def _any_value(self, field: Attribute, holds: Callable[[Sequence[Possibility]], list[str]]) -> str:
+        """Some value of the attribute satisfies it, of the first scope that has the name."""
+        scopes = self._values.by_scope(field)
+        conditions = [joined(" OR ", holds(possible), empty="0") for _, possible in scopes]
+        if len(scopes) == 1:
+            return conditions[0]
+        exists = [exists for exists, _ in scopes[:-1]]
+        branches = [part for pair in zip(exists, conditions, strict=False) for part in pair]
+        # Said twice: that some scope satisfies it is implied, and is cheap to rule out before all types of all
+        # scopes are read to see which of them has the name first.
+        anywhere = joined(" OR ", conditions, empty="0")
+        return f"({anywhere} AND multiIf({', '.join(branches)}, {conditions[-1]}))"
 
     def _exists(self, field: Field) -> str:
         if isinstance(field, Attribute):
-            return self._per_scope(field, lambda scope, at: self._exists_typed(scope, at, field.name))
-        if field in ELEMENT_COLUMNS:
-            return "1"
+            return joined(" OR ", (exists for exists, _ in self._values.by_scope(field)), empty="0")
         if field is Intrinsic.PARENT_ID:
             return "parent_span_id != toFixedString('', 8)"
         if field in (Intrinsic.ROOT_NAME, Intrinsic.ROOT_SERVICE):
             return self._of_trace(field, "!=", "")
         return "1"
 
-    def _exists_typed(self, scope: str, at: Column, name: str) -> str:
-        """A value that was sent unset (tag n) is no value."""
-        if _is_service_name(scope, name):
-            return "1"
-        other = at("other")
-        found = [self._has(at(kind), name) for kind in ("string", "int", "float", "bool")]
-        found.append(f"({self._has(other, name)} AND {self._get(other, name)} != 'n')")
-        return _joined(" OR ", found, empty="0")
+    # -- intrinsics
 
-    # -- attributes
-
-    def _per_scope(self, field: Attribute, leaf: Callable[[str, Column], str]) -> str:
-        if field.scope != "any":
-            return leaf(field.scope, self._column(field.scope))
-        found = [self._found_in(scope, field.name, leaf) for scope in LOOKUP_ORDER[:-1]]
-        last = leaf(LOOKUP_ORDER[-1], self._column(LOOKUP_ORDER[-1]))
-        first_of = f"multiIf({', '.join(part for pair in found for part in pair)}, {last})"
-        # Said twice: that some scope satisfies it is implied, and is cheap to rule out before all types of all
-        # scopes are read to see which of them has the name first.
-        anywhere = _joined(" OR ", [*(holds for _, holds in found), last], empty="0")
-        return f"({anywhere} AND {first_of})"
-
-    def _found_in(self, scope: str, name: str, leaf: Callable[[str, Column], str]) -> tuple[str, str]:
-        """Whether `scope` has the name, and the leaf there. Any of several events that have it will do."""
-        if scope not in ELEMENT_BASE:
-            at = self._column(scope)
-            return self._exists_typed(scope, at, name), leaf(scope, at)
-        kinds = ("string", "int", "float", "bool", "other")
-        variables = ", ".join(f"any_{scope}_{kind}" for kind in kinds)
-        arrays = ", ".join(f"{scope}_{kind}" for kind in kinds)
-
-        def inside(kind: str) -> str:
-            return f"any_{scope}_{kind}"
-
-        exists, holds = self._exists_typed(scope, inside, name), leaf(scope, inside)
-        return (
-            f"arrayExists(({variables}) -> {exists}, {arrays})",
-            f"arrayExists(({variables}) -> {holds}, {arrays})",
-        )
-
-    def _column(self, scope: AttributeScope | str) -> Column:
-        prefix = PREFIXES[scope]
-        if scope in ELEMENT_BASE:
-            return lambda kind: self._element_column(f"{prefix}_{kind}")
-        return lambda kind: f"{prefix}_{kind}"
+    def _column(self, field: Intrinsic) -> str:
+        if field in ELEMENT_COLUMNS:
+            return self._element_column(ELEMENT_COLUMNS[field])
+        return COLUMNS.get(field, "")
 
     def _element_column(self, column: str) -> str:
         element: Element = "event" if column.startswith("event") else "link"
         self._bound[element].add(column)
         return f"one_{column}"
 
-    def _has(self, column: str, name: str) -> str:
-        return f"mapContains({column}, {self._build.parameter(name, 'String')})"
-
-    def _get(self, column: str, name: str) -> str:
-        return f"{column}[{self._build.parameter(name, 'String')}]"
-
     def _operate(self, left: str, operator: Operator, value: Value) -> str:
         if operator in ("=~", "!~"):
             pattern = self._build.parameter(f"(?s)^(?:{value})$", "String")
             return f"{'NOT ' if operator == '!~' else ''}match({left}, {pattern})"
-        return f"{left} {operator} {self._build.parameter(*_typed(value))}"
+        return f"{left} {operator} {self._build.constant(value)}"
 
     def _of_trace(self, field: Intrinsic, operator: Operator, value: Value) -> str:
         if isinstance(value, str) != (field in _TEXT) or isinstance(value, bool):
@@ -262,29 +243,6 @@ _TEXT: Final = frozenset(
 )
 
 
-def _is_service_name(scope: str, name: str) -> bool:
-    """`service.name` of a resource is the service itself: one column, never missing."""
-    return scope == "resource" and name == "service.name"
-
-
-def _kinds(value: Value) -> tuple[str, ...]:
-    if isinstance(value, bool):
-        return ("bool",)
-    return ("string",) if isinstance(value, str) else ("int", "float")
-
-
-def _typed(value: Value) -> tuple[str | bool | int | float, str]:
-    if isinstance(value, bool):
-        return value, "Bool"
-    if isinstance(value, str):
-        return value, "String"
-    if isinstance(value, int) and value in INT64:
-        return value, "Int64"
-    if isinstance(value, int) and value in UINT64:
-        return value, "UInt64"
-    return float(value), "Float64"
-
-
 def _number(text: str) -> int | float | None:
     """The number a text stands for, if it is one."""
     for parse in (int, float):
@@ -307,32 +265,31 @@ def _value_of(field: Intrinsic, text: str) -> Value:
     return text if number is None else number
 
 
+def _related(one: Possibility, operator: Operator, other: Possibility) -> str:
+    if operator in ("=~", "!~"):
+        if one.kind != "text":
+            return "0"
+        return f"{'NOT ' if operator == '!~' else ''}match({one.value}, concat('(?s)^(?:', {other.value}, ')$'))"
+    return f"{one.value} {operator} {other.value}"
+
+
 def _element_of(field: Field) -> Element | None:
     if isinstance(field, Attribute):
-        return field.scope if field.scope in ("event", "link") else None
+        if field.of_parent or field.scope not in ELEMENT_BASE:
+            return None
+        return "event" if field.scope == "event" else "link"
     if field in ELEMENT_COLUMNS:
         return "event" if ELEMENT_COLUMNS[field].startswith("event") else "link"
     return None
 
 
 def _elements(predicate: Predicate) -> set[Element]:
-    match predicate:
-        case Compare(field) | Matches(field) | Exists(field):
-            element = _element_of(field)
-            return {element} if element else set()
-        case Not(of):
-            return _elements(of)
-        case And(parts) | Or(parts):
-            return set().union(*(_elements(part) for part in parts))
-        case Constant():
-            return set()
+    return {element for field in fields_of(predicate) if (element := _element_of(field))}
 
 
 def _without(element: Element, predicate: Predicate) -> Predicate:
     """What is left of the predicate for a span that has no such element: its leaves about one are false."""
     match predicate:
-        case Compare(field) | Matches(field) | Exists(field):
-            return Constant(False) if _element_of(field) == element else predicate
         case Not(of):
             inner = _without(element, of)
             return Constant(not inner.value) if isinstance(inner, Constant) else Not(inner)
@@ -340,8 +297,8 @@ def _without(element: Element, predicate: Predicate) -> Predicate:
             return _folded(And, [_without(element, part) for part in parts], decisive=False)
         case Or(parts):
             return _folded(Or, [_without(element, part) for part in parts], decisive=True)
-        case Constant():
-            return predicate
+        case _:
+            return Constant(False) if element in _elements(predicate) else predicate
 
 
 def _folded(join: type[And] | type[Or], parts: list[Predicate], *, decisive: bool) -> Predicate:
@@ -349,11 +306,3 @@ def _folded(join: type[And] | type[Or], parts: list[Predicate], *, decisive: boo
         return Constant(decisive)
     rest = tuple(part for part in parts if not isinstance(part, Constant))
     return join(rest) if rest else Constant(not decisive)
-
-
-def _joined(operator: str, parts: Iterable[str], *, empty: str) -> str:
-    """Every part is a whole expression of its own precedence, so it is put into brackets where it is joined."""
-    joined = list(parts)
-    if not joined:
-        return empty
-    return joined[0] if len(joined) == 1 else f"({operator.join(f'({part})' for part in joined)})"

@@ -4,8 +4,7 @@ A field may hold values of several types, so its value is a list of possibilitie
 whether it is the one. Functions for each need, of an expression of the plan:
 
 - `number`: (has, value) in Float64, for arithmetic, figures and metrics;
-- `key`: (kind, text), the same exactly where the values are equal, for `by()` and labels;
-- `value`: (kind, text) that tells every type apart, for what an answer shows;
+- `key`: (kind, text), the same exactly where the values are, for `by()`, labels and what an answer shows;
 - `possibilities`: all of them, for comparisons.
 
 Some fields are not in a span's own row: `needs` says what a statement has to join (`sources.py`).
@@ -13,7 +12,7 @@ Some fields are not in a span's own row: `needs` says what a statement has to jo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -27,6 +26,7 @@ from spanhouse.tracing.plan.predicates import (
     Negative,
     Value,
 )
+from spanhouse.tracing.plan.walk import OF_TREE
 from spanhouse.tracing.spans.model import AttributeValue
 from spanhouse.tracing.store.clickhouse.intrinsics import COLUMNS, ELEMENT_COLUMNS, ID_BYTES, TRACE_LEVEL
 from spanhouse.tracing.store.clickhouse.rows import decode_other
@@ -59,12 +59,12 @@ PREFIXES: Final[dict[str, str]] = {
 LOOKUP_ORDER: Final = ("span", "resource", "event", "link", "instrumentation")
 TYPES: Final[dict[str, Kind]] = {"string": "text", "int": "int", "float": "float", "bool": "bool", "other": "other"}
 """Suffixes of the typed maps."""
+TypesOf = Callable[[str, str], Iterable[str]]
+"""Suffixes of the maps in which an attribute of this scope and name may be, in the order of `TYPES`."""
 ELEMENT_BASE: Final[dict[str, str]] = {"event": "event_time", "link": "link_trace_id"}
 PARENT_PREFIX: Final = "parent_row_"
 """Before the columns of the parent's row where a statement joins it."""
 PARENT_FOUND: Final = "parent_row_found"
-CHILDREN: Final = "child_count"
-"""The column of `span:childCount` where a statement joins it."""
 
 _KINDS_OF_INTRINSICS: Final[dict[Intrinsic, Kind]] = {
     Intrinsic.KIND: "kind",
@@ -78,7 +78,6 @@ _KINDS_OF_INTRINSICS: Final[dict[Intrinsic, Kind]] = {
     Intrinsic.NESTED_SET_RIGHT: "int",
     Intrinsic.NESTED_SET_PARENT: "int",
 }
-NESTED_SET: Final = frozenset({Intrinsic.NESTED_SET_LEFT, Intrinsic.NESTED_SET_RIGHT, Intrinsic.NESTED_SET_PARENT})
 NO_NUMBER: Final = ("0", "toFloat64(0)")
 
 
@@ -108,12 +107,16 @@ class Expressions:
     """Compiles expressions into one statement's `Build`.
 
     `bound` gives the columns of the one event (link) that a condition is about. Without it a value of a span's events
-    (links) is that of the first one that has it.
+    (links) is that of the first one that has it. `types` says which types of value an attribute is looked up in, where
+    that is known.
     """
 
-    def __init__(self, build: Build, bound: Mapping[Element, Column] | None = None) -> None:
+    def __init__(
+        self, build: Build, bound: Mapping[Element, Column] | None = None, types: TypesOf = lambda scope, name: TYPES
+    ) -> None:
         self._build = build
         self._bound = bound or {}
+        self._types = types
 
     def number(self, expression: Expression) -> tuple[str, str]:
         """(has, value): UInt8 and Float64. Numbers, durations and arithmetic on them; all else is missing, NaN too."""
@@ -133,20 +136,17 @@ class Expressions:
     def key(self, expression: Expression) -> tuple[str, str]:
         """(kind, text): two Strings, of which `value_of_key` makes a value.
 
-        1, "1" and true differ in kind, 1 and 1.0 do not; a missing value is ('missing', '').
+        1, 1.0, "1" and true differ in kind; a missing value is ('missing', '').
         """
         if isinstance(expression, Calculated | Negative):
             has, value = self.number(expression)
-            kind, text = _whole(value)
-            return f"if({has}, {kind}, 'missing')", f"if({has}, {text}, '')"
-        return self._named(expression, merged=True)
+            return f"if({has}, 'float', 'missing')", f"if({has}, {_float_text(value)}, '')"
+        possible = self._single(expression)
+        _, kind = _first(possible, [f"'{each.kind}'" for each in possible], "'missing'")
+        _, text = _first(possible, [_text(each) for each in possible], "''")
+        return kind, text
 
-    def value(self, expression: Expression) -> tuple[str, str]:
-        """As `key`, but 1.0 is a float and 1 an int."""
-        if isinstance(expression, Calculated | Negative):
-            has, value = self.number(expression)
-            return f"if({has}, 'float', 'missing')", f"if({has}, toString({value}), '')"
-        return self._named(expression, merged=False)
+    value = key
 
     def has(self, expression: Expression) -> str:
         """Whether there is a value, of whatever type."""
@@ -165,16 +165,9 @@ class Expressions:
             case Intrinsic():
                 return [self._intrinsic(expression)]
             case Attribute():
-                return [found for each in self._of_attribute(expression) for found in self._with_elements(each)]
+                return list(self._of_attribute(expression))
 
     # -- one value of each span
-
-    def _named(self, expression: Expression, *, merged: bool) -> tuple[str, str]:
-        possible = self._single(expression)
-        names = [_whole(each.value) if merged and each.kind == "float" else _name(each) for each in possible]
-        _, kind = _first(possible, [kind for kind, _ in names], "'missing'")
-        _, text = _first(possible, [text for _, text in names], "''")
-        return kind, text
 
     def _number_of(self, expression: Expression) -> tuple[str, str]:
         possible = [_no_nan(each) for each in self._single(expression)]
@@ -210,7 +203,7 @@ class Expressions:
         if is_service_name(scope, field.name):
             return [Possibility("text", self._found(field), self._column(field, "service"))]
         at = self._map(field, scope)
-        return [self._of_type(field, at, suffix) for suffix in TYPES]
+        return [self._of_type(field, at, suffix) for suffix in self._types(scope, field.name)]
 
     def _of_type(self, field: Attribute, at: Column, suffix: str) -> Possibility:
         key = self._build.parameter(field.name, "String")
@@ -228,14 +221,15 @@ class Expressions:
         if element in self._bound and field.scope == scope and not field.of_parent:
             bound = self._bound[element]
             return lambda suffix: bound(f"{prefix}_{suffix}")
-        index = self._first_with(field, prefix)
+        index = self._first_with(field, scope)
         return lambda suffix: f"{self._column(field, f'{prefix}_{suffix}')}[{index}]"
 
-    def _first_with(self, field: Attribute, prefix: str) -> str:
+    def _first_with(self, field: Attribute, scope: str) -> str:
         """Which event (link) is the first that has the name; 0 if none, and there an empty map is found."""
-        variables = {suffix: f"first_{prefix}_{suffix}" for suffix in TYPES}
-        has = _any(self._of_type(field, lambda suffix: variables[suffix], suffix).has for suffix in TYPES)
-        arrays = ", ".join(self._column(field, f"{prefix}_{suffix}") for suffix in TYPES)
+        prefix = PREFIXES[scope]
+        variables = {suffix: f"first_{prefix}_{suffix}" for suffix in self._types(scope, field.name)}
+        has = _any(self._of_type(field, lambda suffix: variables[suffix], suffix).has for suffix in variables)
+        arrays = ", ".join(self._column(field, f"{prefix}_{suffix}") for suffix in variables)
         return f"arrayFirstIndex(({', '.join(variables.values())}) -> {has}, {arrays})"
 
     def _column(self, field: Attribute, column: str) -> str:
@@ -246,17 +240,22 @@ class Expressions:
 
     # -- every value of a span that a comparison may meet
 
-    def _of_attribute(self, field: Attribute) -> Iterator[Possibility]:
-        if field.scope != "any":
+    def by_scope(self, field: Attribute) -> list[tuple[str, list[Possibility]]]:
+        """Of each scope in which the name is looked up, in order: whether it has the name, and its possibilities."""
+        found = []
+        for scope in LOOKUP_ORDER if field.scope == "any" else (field.scope,):
             bound = field.scope in self._bound and not field.of_parent
-            yield from self._typed(field, field.scope) if bound else self._typed_of_every(field, field.scope)
-            return
+            every = self._typed(field, scope) if bound else self._typed_of_every(field, scope)
+            exists = _any(among(each.each, each.has) for each in every)
+            found.append((exists, [element for each in every for element in self._with_elements(each)]))
+        return found
+
+    def _of_attribute(self, field: Attribute) -> Iterator[Possibility]:
         earlier: list[str] = []
-        for scope in LOOKUP_ORDER:
-            every = self._typed_of_every(field, scope)
-            for each in every:
+        for exists, possible in self.by_scope(field):
+            for each in possible:
                 yield replace(each, has=_all(each.has, *(f"NOT {has}" for has in earlier)))
-            earlier.append(_any(_exists(each) for each in every))
+            earlier.append(exists)
 
     def _typed_of_every(self, field: Attribute, scope: str) -> list[Possibility]:
         """As `_typed`, but of all events (links) of the span."""
@@ -265,7 +264,7 @@ class Expressions:
         prefix = PREFIXES[scope]
         variable = self._build.variable()
         found = []
-        for suffix in TYPES:
+        for suffix in self._types(scope, field.name):
             one = self._of_type(field, lambda _: variable, suffix)
             array = self._column(field, f"{prefix}_{suffix}")
             found.append(replace(one, each=(Each((variable,), (array,)),)))
@@ -289,9 +288,7 @@ class Expressions:
         kind = kind_of(field)
         if field in TRACE_LEVEL:
             return Possibility(kind, "1" if field is Intrinsic.TRACE_DURATION else "has_root", TRACE_LEVEL[field])
-        if field is Intrinsic.CHILD_COUNT:
-            return Possibility(kind, "1", CHILDREN)
-        if field in NESTED_SET:
+        if field in OF_TREE:
             raise ValueError(f"{field.value} is no column of a statement")
         has, column = self._element(field) if field in ELEMENT_COLUMNS else ("1", COLUMNS[field])
         if field is Intrinsic.PARENT_ID:
@@ -366,15 +363,19 @@ def _no_nan(possibility: Possibility) -> Possibility:
     return replace(possibility, has=_all(possibility.has, f"NOT isNaN({possibility.value})"))
 
 
-def _name(possibility: Possibility) -> tuple[str, str]:
-    form = "hex" if possibility.kind == "other" else "toString"
-    return f"'{possibility.kind}'", f"{form}({possibility.value})"
+def _text(possibility: Possibility) -> str:
+    match possibility.kind:
+        case "other":
+            return f"hex({possibility.value})"
+        case "float":
+            return _float_text(possibility.value)
+        case _:
+            return f"toString({possibility.value})"
 
 
-def _whole(number: str) -> tuple[str, str]:
-    """A float that is a whole number, as the int that equals it."""
-    is_whole = f"({number} = trunc({number}) AND abs({number}) < 9223372036854775808)"
-    return f"if({is_whole}, 'int', 'float')", f"if({is_whole}, toString(toInt64({number})), toString({number}))"
+def _float_text(number: str) -> str:
+    """Of 0.0 and -0.0, which are equal, the same."""
+    return f"toString({number} + 0)"
 
 
 def _first(possible: list[Possibility], values: list[str], otherwise: str) -> tuple[str, str]:
@@ -387,11 +388,19 @@ def _first(possible: list[Possibility], values: list[str], otherwise: str) -> tu
     return _any(each.has for each in possible), f"multiIf({pairs}, {otherwise})"
 
 
-def _exists(possibility: Possibility) -> str:
-    condition = possibility.has
-    for each in reversed(possibility.each):
-        condition = f"arrayExists(({', '.join(each.variables)}) -> {condition}, {', '.join(each.arrays)})"
+def among(each: Sequence[Each], condition: str) -> str:
+    """The condition holds for some element of the arrays that `each` run over."""
+    for run in reversed(each):
+        condition = f"arrayExists(({', '.join(run.variables)}) -> {condition}, {', '.join(run.arrays)})"
     return condition
+
+
+def joined(operator: str, parts: Iterable[str], *, empty: str) -> str:
+    """Every part is a whole expression of its own precedence, so it is put into brackets where it is joined."""
+    whole = list(parts)
+    if not whole:
+        return empty
+    return whole[0] if len(whole) == 1 else f"({operator.join(f'({part})' for part in whole)})"
 
 
 def _all(*conditions: str) -> str:

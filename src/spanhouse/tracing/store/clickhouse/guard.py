@@ -22,11 +22,12 @@ SCOPED_BY_SERVICE: Final = re.compile(
 )
 
 _WORDS: Final = """
-    abs arrayConcat arrayExists arrayFilter arrayFirstIndex arrayFlatten arrayJoin arrayMap count countIf empty hex if
-    intDiv isNaN lower map mapApply mapContains mapKeys match max maxIf min minIf multiIf notEmpty pow
-    quantilesBFloat16Merge quantilesBFloat16MergeIf startsWith sum sumIf sumMap toFixedString toFloat64 toInt64 toInt128
-    toJSONString toString toUInt64 transform trunc tuple unhex
+    abs arrayConcat arrayExists arrayFilter arrayFirstIndex arrayFlatten arrayJoin arrayMap concat count countIf
+    empty hex if intDiv isNaN least lower map mapApply mapContains mapKeys match max maxIf min minIf multiIf
+    notEmpty pow quantilesBFloat16Merge quantilesBFloat16MergeIf range startsWith sum sumIf sumMap toFixedString
+    toFloat64 toInt128 toInt64 toJSONString toString toUInt64 transform trunc tuple unhex
     otlp_bool otlp_elements otlp_float otlp_int otlp_is_bool otlp_is_float otlp_is_int otlp_is_text otlp_text
+    avg groupArray groupArrayIf greatest quantilesExactInclusive roundToExp2 toUInt32
     and as by from having in join not or over select using where
 """
 FUNCTIONS: Final = frozenset(_WORDS.split())

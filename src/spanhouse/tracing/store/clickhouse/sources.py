@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from spanhouse.tracing.plan.predicates import Attribute, Expression, Intrinsic, Predicate
-from spanhouse.tracing.plan.walk import fields_of
-from spanhouse.tracing.store.clickhouse.expressions import NESTED_SET, PARENT_FOUND, PARENT_PREFIX, PREFIXES, TYPES
+from spanhouse.tracing.plan.predicates import And, Attribute, Compare, Exists, Expression, Matches, Not, Or, Predicate
+from spanhouse.tracing.plan.walk import fields_of, is_of_tree
+from spanhouse.tracing.store.clickhouse.expressions import PARENT_FOUND, PARENT_PREFIX, PREFIXES, TYPES
 from spanhouse.tracing.store.clickhouse.intrinsics import TRACE_LEVEL
 from spanhouse.tracing.store.clickhouse.statements import Build
 
@@ -30,12 +30,24 @@ NOTHING: Final = Needs()
 
 
 def needs_of(*parts: Predicate | Expression) -> Needs:
-    fields = [field for part in parts for field in fields_of(part)]
+    """Of a condition on a trace's duration or root alone nothing is joined: `Conditions` looks the traces up."""
+    joining = [leaf for part in parts for leaf in _leaves(part) if not isinstance(leaf, Compare | Exists | Matches)]
     return Needs(
-        trace=any(field in TRACE_LEVEL for field in fields),
-        parent=any(isinstance(field, Attribute) and field.of_parent for field in fields),
-        tree=any(field in NESTED_SET or field is Intrinsic.CHILD_COUNT for field in fields),
+        trace=any(field in TRACE_LEVEL for leaf in joining for field in fields_of(leaf)),
+        parent=any(isinstance(field, Attribute) and field.of_parent for part in parts for field in fields_of(part)),
+        tree=any(is_of_tree(part) for part in parts),
     )
+
+
+def _leaves(part: Predicate | Expression) -> Iterator[Predicate | Expression]:
+    match part:
+        case And(parts) | Or(parts):
+            for each in parts:
+                yield from _leaves(each)
+        case Not(of):
+            yield from _leaves(of)
+        case _:
+            yield part
 
 
 def span_rows(build: Build, needs: Needs, *conditions: str) -> str:

@@ -1,0 +1,264 @@
+"""What the evaluation asks of each span, and how its own answers are made of that.
+
+An engine knows what is in a span; what only the whole trace tells (`walk.OF_TREE`) is calculated here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Final, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spanhouse.base.errors import InvalidQuery
+from spanhouse.tracing.plan.predicates import (
+    And,
+    Arithmetic,
+    Attribute,
+    Calculated,
+    Compare,
+    Constant,
+    Expression,
+    Intrinsic,
+    Matches,
+    Negative,
+    Not,
+    Operator,
+    Or,
+    Predicate,
+    Relate,
+)
+from spanhouse.tracing.plan.walk import fields_of, is_of_tree
+from spanhouse.tracing.spans.model import AttributeValue
+from spanhouse.tracing.store.evaluation.forest import Flags, Forest, Numbers
+
+Reals: TypeAlias = NDArray[np.float64]
+Figure: TypeAlias = tuple[Flags, Reals]
+"""(whether there is one, the number)"""
+Keys: TypeAlias = tuple[Numbers, Sequence[AttributeValue]]
+"""(which value each span has, the values); equal values of one type are one"""
+
+ATOMS_MAX: Final = 6
+"""different conditions on the tree within one filter: each doubles what is asked of the engine"""
+
+
+class Columns(Protocol):
+    """One entry per span. Predicates and expressions asked for never mention a field of `walk.OF_TREE`."""
+
+    def flags(self, predicate: Predicate) -> Flags: ...
+
+    def number(self, expression: Expression) -> Figure: ...
+
+    def keys(self, expression: Expression) -> Keys: ...
+
+
+@dataclass(slots=True)
+class Asked:
+    """Columns of no spans: an evaluation on these tells what one on spans will ask for."""
+
+    predicates: list[Predicate] = field(default_factory=list)
+    numbers: list[Expression] = field(default_factory=list)
+    groups: list[Expression] = field(default_factory=list)
+
+    def flags(self, predicate: Predicate) -> Flags:
+        _once(self.predicates, predicate)
+        return np.zeros(0, bool)
+
+    def number(self, expression: Expression) -> Figure:
+        _once(self.numbers, expression)
+        return np.zeros(0, bool), np.zeros(0)
+
+    def keys(self, expression: Expression) -> Keys:
+        _once(self.groups, expression)
+        return np.zeros(0, np.int64), []
+
+
+def _once(asked: list[Predicate] | list[Expression], part: Predicate | Expression) -> None:
+    # By text: True and 1 are equal in Python, and they are not the same question.
+    if repr(part) not in map(repr, asked):
+        asked.append(part)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class Spans:
+    """The engine's columns together with the trees."""
+
+    forest: Forest
+    columns: Columns
+
+    def flags(self, predicate: Predicate) -> Flags:
+        """A condition that mentions the tree is asked for once for each way its parts about the tree can turn out."""
+        atoms = _atoms_of(predicate)
+        if not atoms:
+            return self.columns.flags(predicate)
+        of_tree = [self._atom(atom) for atom in atoms]
+        found = np.zeros(len(self.forest.trace), bool)
+        for outcome, rest in variants(predicate, atoms):
+            here = np.ones(len(found), bool) if rest == Constant(True) else self.columns.flags(rest)
+            for flags, expected in zip(of_tree, outcome, strict=True):
+                here = here & (flags == expected)
+            found |= here
+        return found
+
+    def number(self, expression: Expression) -> Figure:
+        if not is_of_tree(expression):
+            return self.columns.number(expression)
+        match expression:
+            case Negative(of):
+                has, value = self.number(of)
+                return has, -value
+            case Calculated(operator, left, right):
+                return calculate(operator, self.number(left), self.number(right))
+            case _:
+                numbers = _of_tree(self.forest, expression)
+                return np.ones(len(numbers), bool), numbers.astype(np.float64)
+
+    def keys(self, expression: Expression) -> Keys:
+        if not is_of_tree(expression):
+            return self.columns.keys(expression)
+        if isinstance(expression, Intrinsic):
+            values, keys = np.unique(_of_tree(self.forest, expression), return_inverse=True)
+            return keys, [int(value) for value in values]
+        has, number = self.number(expression)
+        reals, keys = np.unique(np.where(has, number + 0.0, np.nan), return_inverse=True)
+        return keys, [None if np.isnan(value) else float(value) for value in reals]
+
+    def _atom(self, atom: Predicate) -> Flags:
+        match atom:
+            case Compare(field=of, operator=operator, value=value):
+                if isinstance(value, bool | str):
+                    return np.zeros(len(self.forest.trace), bool)
+                return compare(self.number(of), operator, _all_the_same(float(value), len(self.forest.trace)))
+            case Relate(left, operator, right):
+                return compare(self.number(left), operator, self.number(right))
+            case Matches(field=of, text=text):
+                return self._atom(Compare(of, "=", float(text) if text.lstrip("-").isdecimal() else text))
+            case _:
+                return np.ones(len(self.forest.trace), bool)
+
+
+def variants(predicate: Predicate, atoms: Sequence[Predicate]) -> Iterator[tuple[tuple[bool, ...], Predicate]]:
+    """What is left of the predicate for each way in which these parts of it can turn out; the impossible left out."""
+    if len(atoms) > ATOMS_MAX:
+        raise InvalidQuery(f"one filter has more than {ATOMS_MAX} different conditions on a span's place in its trace")
+    for outcome in product((True, False), repeat=len(atoms)):
+        rest = _with(predicate, dict(zip(map(repr, atoms), outcome, strict=True)))
+        if rest != Constant(False):
+            yield outcome, rest
+
+
+def possible(predicate: Predicate) -> Predicate:
+    """What a span satisfies that may satisfy the predicate, whatever its place in the tree."""
+    atoms = _atoms_of(predicate)
+    if not atoms:
+        return predicate
+    return _joined(Or, [rest for _, rest in variants(predicate, atoms)])
+
+
+def _atoms_of(predicate: Predicate) -> list[Predicate]:
+    return list({repr(atom): atom for atom in _atoms(predicate)}.values())
+
+
+def _atoms(predicate: Predicate) -> Iterator[Predicate]:
+    match predicate:
+        case Not(of):
+            yield from _atoms(of)
+        case And(parts) | Or(parts):
+            for part in parts:
+                yield from _atoms(part)
+        case _ if is_of_tree(predicate):
+            _check(predicate)
+            yield predicate
+
+
+def _check(atom: Predicate) -> None:
+    for of in fields_of(atom):
+        if isinstance(of, Attribute) and of.scope in ("event", "link") and not of.of_parent:
+            raise InvalidQuery("a value of an event or a link does not compare with a span's place in its trace")
+
+
+def _with(predicate: Predicate, known: dict[str, bool]) -> Predicate:
+    match predicate:
+        case Not(of):
+            inner = _with(of, known)
+            return Constant(not inner.value) if isinstance(inner, Constant) else Not(inner)
+        case And(parts):
+            return _joined(And, [_with(part, known) for part in parts])
+        case Or(parts):
+            return _joined(Or, [_with(part, known) for part in parts])
+        case _:
+            return Constant(known[repr(predicate)]) if repr(predicate) in known else predicate
+
+
+def _joined(join: type[And] | type[Or], parts: Sequence[Predicate]) -> Predicate:
+    decisive = join is Or
+    if Constant(decisive) in parts:
+        return Constant(decisive)
+    rest = tuple(part for part in parts if not isinstance(part, Constant))
+    if not rest:
+        return Constant(not decisive)
+    return rest[0] if len(rest) == 1 else join(rest)
+
+
+def _of_tree(forest: Forest, field: Expression) -> Numbers:
+    match field:
+        case Intrinsic.CHILD_COUNT:
+            return forest.children
+        case Intrinsic.NESTED_SET_LEFT:
+            return forest.left
+        case Intrinsic.NESTED_SET_RIGHT:
+            return forest.right
+        case _:
+            return forest.parent_number
+
+
+def _all_the_same(number: float, size: int) -> Figure:
+    return np.ones(size, bool), np.full(size, number)
+
+
+def compare(left: Figure, operator: Operator, right: Figure) -> Flags:
+    """False where one is missing."""
+    with np.errstate(invalid="ignore"):
+        match operator:
+            case "=":
+                holds = left[1] == right[1]
+            case "!=":
+                holds = left[1] != right[1]
+            case ">":
+                holds = left[1] > right[1]
+            case ">=":
+                holds = left[1] >= right[1]
+            case "<":
+                holds = left[1] < right[1]
+            case "<=":
+                holds = left[1] <= right[1]
+            case _:
+                holds = np.zeros(len(left[1]), bool)
+    compared: Flags = left[0] & right[0] & holds
+    return compared
+
+
+def calculate(operator: Arithmetic, left: Figure, right: Figure) -> Figure:
+    """Missing where a side is, where it would be divided by nothing, and where the result is no number."""
+    has = left[0] & right[0]
+    with np.errstate(all="ignore"):
+        match operator:
+            case "+":
+                value = left[1] + right[1]
+            case "-":
+                value = left[1] - right[1]
+            case "*":
+                value = left[1] * right[1]
+            case "/":
+                has, value = has & (right[1] != 0), left[1] / right[1]
+            case "%":
+                has, value = has & (right[1] != 0), np.fmod(left[1], right[1])
+            case "^":
+                value = np.power(left[1], right[1])
+    return has & ~np.isnan(value), value
+
+
+__all__ = ["Asked", "Columns", "Figure", "Keys", "Reals", "Spans", "calculate", "compare", "possible"]
