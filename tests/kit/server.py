@@ -36,11 +36,12 @@ class RunningServer:
 
     def __init__(self, data: Path, **settings: str | int | bool) -> None:
         self.data = data
-        console, otlp_http, otlp_grpc = free_ports(3)
+        console, otlp_http, otlp_grpc, jaeger_query = free_ports(4)
         self.settings: dict[str, str | int | bool] = {
             "console_port": console,
             "otlp_http_port": otlp_http,
             "otlp_grpc_port": otlp_grpc,
+            "jaeger_query_port": jaeger_query,
             **settings,
         }
         self.facts: Mapping[str, Any] = {}
@@ -104,6 +105,11 @@ class RunningServer:
     @property
     def otlp_grpc(self) -> str:
         return f"http://127.0.0.1:{self.settings['otlp_grpc_port']}"
+
+    @property
+    def jaeger_query(self) -> str:
+        """A gRPC target."""
+        return f"127.0.0.1:{self.settings['jaeger_query_port']}"
 
     @property
     def login_link(self) -> str:

@@ -25,7 +25,7 @@ def test_defaults_bind_loopback_and_keep_everything_under_the_data_directory(tmp
     assert settings.host_is_loopback
     assert settings.data == tmp_path / "spanhouse-data"
     assert settings.store_dsn == f"chdb://{tmp_path}/spanhouse-data/store"
-    assert settings.listeners() == {"console": 8080, "otlp_http": 4318, "otlp_grpc": 4317}
+    assert settings.listeners() == {"console": 8080, "otlp_http": 4318, "otlp_grpc": 4317, "jaeger_query": 16685}
 
 
 def test_environment_wins_over_the_file_and_the_file_over_the_default(
@@ -36,7 +36,7 @@ def test_environment_wins_over_the_file_and_the_file_over_the_default(
 
     settings = spanhouse_settings.load()
 
-    assert settings.listeners() == {"console": 9000, "otlp_http": 9002, "otlp_grpc": 4317}
+    assert settings.listeners() == {"console": 9000, "otlp_http": 9002, "otlp_grpc": 4317, "jaeger_query": 16685}
     assert described("console_port").source == "spanhouse.toml"
     assert described("otlp_http_port").source == "environment"
     assert described("otlp_grpc_port").source == "default"

@@ -28,27 +28,36 @@ def query_scope(request: HttpRequest) -> Scope:
     says who asks, Forbidden when that one may not read this now, Malformed for an X-Scope-OrgID that is no tenant id.
     """
     now_ns = settings.CLOCK.now_ns()
-    reading = _reading(request, now_ns)
+    caller = _caller(request)
+    reading = _by_key(caller, now_ns) or _by_session(request, now_ns) or _by_loopback(caller)
+    return _scope(reading, caller, now_ns)
+
+
+def call_scope(caller: Caller) -> Scope:
+    """What this gRPC call may read, by its metadata: the same rules, but a call has no session."""
+    now_ns = settings.CLOCK.now_ns()
+    return _scope(_by_key(caller, now_ns) or _by_loopback(caller), caller, now_ns)
+
+
+def _scope(reading: Reading, caller: Caller, now_ns: int) -> Scope:
     instance = reading.instance
-    check_tenant(request.headers.get("X-Scope-OrgID"), instance.pk)
+    check_tenant(caller.header("x-scope-orgid"), instance.pk)
     grant = selectors.instance_grant(instance)
     if not grant.may_query(now_ns):
         raise Forbidden(grant.denial or f"instance {instance.pk} answers no queries at present")
     return Scope(instance.pk, reading.services)
 
 
-def _reading(request: HttpRequest, now_ns: int) -> Reading:
-    secret = _secret(request)
-    if secret is not None:
-        return Reading(_by_token(secret, now_ns))
-    return _by_session(request, now_ns) or Reading(_by_loopback(request))
+def _by_key(caller: Caller, now_ns: int) -> Reading | None:
+    secret = _secret(caller)
+    return Reading(_by_token(secret, now_ns)) if secret is not None else None
 
 
-def _secret(request: HttpRequest) -> str | None:
+def _secret(caller: Caller) -> str | None:
     """The token as sent, or None if there is none. Raises Unauthenticated when it is sent in no form we know."""
-    authorization = request.headers.get("Authorization")
+    authorization = caller.header("authorization")
     if authorization is None:
-        return request.headers.get("x-api-key")
+        return caller.header("x-api-key")
     scheme, _, rest = authorization.partition(" ")
     if scheme.lower() == "bearer" and rest.strip():
         return rest.strip()
@@ -93,14 +102,14 @@ def _by_session(request: HttpRequest, now_ns: int) -> Reading | None:
     return reading
 
 
-def _by_loopback(request: HttpRequest) -> Instance:
+def _by_loopback(caller: Caller) -> Reading:
     open_instance = selectors.loopback_instance()
-    if open_instance is None or not is_loopback(_caller(request)):
+    if open_instance is None or not is_loopback(caller):
         raise Unauthenticated(_HOW)
     # A page from elsewhere cannot read the answer, but it should not be able to make this machine work either.
-    if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+    if (caller.header("sec-fetch-site") or "none") not in ("none", "same-origin"):
         raise Forbidden("pages of other sites may not query here without a token")
-    return selectors.get_instance(open_instance)
+    return Reading(selectors.get_instance(open_instance))
 
 
 def _caller(request: HttpRequest) -> Caller:

@@ -106,6 +106,7 @@ def _print_json_line(facts: Mapping[str, Any]) -> None:
 def print_ready(facts: Mapping[str, Any]) -> None:
     lines = [("Console", facts.get("console", "")), ("OTLP/HTTP", facts.get("otlp_http", "off"))]
     lines.append(("OTLP/gRPC", facts.get("otlp_grpc", "off")))
+    lines.append(("Query/gRPC", facts.get("jaeger_query", "off")))
     out.print("[bold]Spanhouse is ready[/bold]")
     for name, value in lines:
         out.print(f"  {name:<10} {escape(str(value))}", soft_wrap=True)

@@ -55,6 +55,8 @@ def _facts(settings: Settings, clock: Clock, login_link: bool) -> dict[str, Any]
     if not settings.console_port:
         return {}
     facts: dict[str, Any] = {"console": settings.console_url}
+    if settings.jaeger_query_port:
+        facts["jaeger_query"] = f"http://{settings.reachable_host}:{settings.jaeger_query_port}"
     operator = selectors.first_operator()
     if login_link and operator is not None:
         link = first_minute.make_login_link(operator, settings.console_url, to_datetime(clock.now_ns()))
@@ -72,10 +74,13 @@ async def _serve(settings: Settings, clock: Clock, *, console: bool, keeper: boo
         loop.add_signal_handler(number, stopping.set)
     waits: list[asyncio.Task[object]] = [asyncio.create_task(stopping.wait())]
     parts = Parts(on_failure=lambda: loop.call_soon_threadsafe(stopping.set))
-    readiness.expect(["store", "console"] if console else ["store"])
+    query_grpc = console and settings.jaeger_query_port > 0
+    readiness.expect(["store", *(["console"] if console else []), *(["jaeger_query"] if query_grpc else [])])
     keeping.start(parts, settings, clock, keeper=keeper)
     if console:
         waits.append(asyncio.create_task(_serve_console(settings)))
+    if query_grpc:
+        waits.append(asyncio.create_task(_serve_query_grpc(settings)))
     try:
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -100,6 +105,14 @@ async def _serve_console(settings: Settings) -> None:
         host=settings.host,
         port=settings.console_port,
         ready=lambda port: readiness.ready("console"),
+    )
+
+
+async def _serve_query_grpc(settings: Settings) -> None:
+    from spanhouse.runtime import query_grpc
+
+    await query_grpc.serve(
+        settings.host, settings.jaeger_query_port, ready=lambda port: readiness.ready("jaeger_query")
     )
 
 

@@ -47,6 +47,7 @@ class Settings(BaseSettings):
     console_port: int = _port(8080, "console and query APIs (HTTP)")
     otlp_http_port: int = _port(4318, "OTLP over HTTP")
     otlp_grpc_port: int = _port(4317, "OTLP over gRPC")
+    jaeger_query_port: int = _port(16685, "Jaeger's query APIs over gRPC")
     ingest_processes: int = Field(1, ge=1, le=64, description="processes that take spans in")
     store: str = Field(
         "", description="span store, chdb:///DIRECTORY or clickhouse://…; empty = embedded, <data>/store"
@@ -122,7 +123,12 @@ class Settings(BaseSettings):
 
     def listeners(self) -> dict[str, int]:
         """Port by listener; 0 means off."""
-        return {"console": self.console_port, "otlp_http": self.otlp_http_port, "otlp_grpc": self.otlp_grpc_port}
+        return {
+            "console": self.console_port,
+            "otlp_http": self.otlp_http_port,
+            "otlp_grpc": self.otlp_grpc_port,
+            "jaeger_query": self.jaeger_query_port,
+        }
 
     @property
     def store_dsn(self) -> str:
