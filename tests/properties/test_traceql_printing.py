@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from time import process_time
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,6 +45,49 @@ def test_a_filter_that_is_printed_reads_back_the_same(expression: Expression) ->
 @given(QUERIES)
 def test_a_query_that_is_printed_reads_back_the_same(query: Query) -> None:
     assert parse(to_text(query)) == query
+
+
+LONGEST = 32_768
+REPEATED = [
+    "(",
+    "{ ",
+    "!",
+    "{ -",
+    "{ 1",
+    "{ .a || ",
+    "{ .a && .b || ",
+    "{}>",
+    "{}|",
+    "count()+",
+    "count() > 1+",
+    "{ 1^",
+]
+REPEATED += [
+    '"',
+    "`",
+    "{ 1.",
+    "{ 1s",
+    "{ .a=",
+    '{ .a"b"',
+    '{ .a =~ "[',
+    '{ .a =~ "(',
+    "/*",
+    "//",
+    "{} with(a=1)",
+    "{} | rate() > 1",
+]
+
+
+@pytest.mark.parametrize("start", REPEATED)
+def test_the_longest_texts_are_read_or_refused_in_seconds(start: str) -> None:
+    unit = start.split(maxsplit=1)[-1] if start.startswith("{ ") else start
+    text = (start + unit * LONGEST)[:LONGEST]
+
+    began = process_time()
+    with suppress(InvalidQuery):
+        to_spanset(text)
+
+    assert process_time() - began < 10
 
 
 @given(st.text(max_size=60) | WORDS.map(" ".join) | WORDS.map("".join))
