@@ -94,6 +94,7 @@ class FakeReader:
             ]
             if matched:
                 found.append(_found(spans, matched, request.spans_per_trace))
+        found = [each for each in found if _stands_after(each, request)]
         found.sort(key=_ranks[request.order])
         return SearchAnswer(tuple(found[: request.limit]))
 
@@ -211,10 +212,19 @@ def _found(spans: list[Span], matched: list[Span], shown: int) -> FoundTrace:
     return FoundTrace(summary, (FoundSpanset(len(matched), first),))
 
 
-_ranks: dict[Order, Callable[[FoundTrace], tuple[int, int | bytes]]] = {
+_ranks: dict[Order, Callable[[FoundTrace], tuple[int | bytes, ...]]] = {
     Order.NEWEST: lambda found: (-found.summary.start, found.summary.trace_id),
-    Order.SLOWEST: lambda found: (-found.summary.duration, -found.summary.start),
+    Order.SLOWEST: lambda found: (-found.summary.duration, -found.summary.start, found.summary.trace_id),
 }
+
+
+def _stands_after(found: FoundTrace, request: TraceSearch) -> bool:
+    place, summary = request.after, found.summary
+    if place is None:
+        return True
+    if request.order is Order.SLOWEST and summary.duration != place.duration:
+        return summary.duration < place.duration
+    return (-summary.start, summary.trace_id) > (-place.start, place.trace_id)
 
 
 def _entries(spans: Iterable[Span]) -> list[Span]:

@@ -61,9 +61,10 @@ def text_answer(status: int, message: str) -> HttpResponse:
     return HttpResponse(message + "\n", content_type="text/plain; charset=utf-8", status=status)
 
 
-def problem(status: int, message: str) -> HttpResponse:
-    """RFC 9457"""
-    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": message}
+def problem(status: int, message: str, **members: Any) -> HttpResponse:
+    """RFC 9457; `members` are its extensions."""
+    about = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": message}
+    body = {**about, **members}
     answer = json_response(body, status=status)
     answer["Content-Type"] = "application/problem+json"
     return answer
@@ -82,14 +83,15 @@ def answers_errors(answer: Answer) -> Callable[[View[P]], View[P]]:
             try:
                 return view(request, *args, **kwargs)
             except SpanhouseError as error:
-                return _with_headers(answer(status_of(error), str(error)), error)
+                return of_error(error, answer(status_of(error), str(error)))
 
         return cast("View[P]", guarded)
 
     return decorate
 
 
-def _with_headers(response: HttpResponse, error: SpanhouseError) -> HttpResponse:
+def of_error(error: SpanhouseError, response: HttpResponse) -> HttpResponse:
+    """With the headers that the error's status goes with."""
     if isinstance(error, Unavailable):
         response["Retry-After"] = str(error.retry_after_seconds)
     if isinstance(error, Unauthenticated):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from django.urls import path
+from django.urls import include, path
 
-from spanhouse.api import jaeger, jaeger_v3, tempo, tempo_metrics, tempo_tags, usage, zipkin
+from spanhouse.api import jaeger, jaeger_metrics, jaeger_v3, tempo, tempo_metrics, tempo_tags, zipkin
 
 urlpatterns = [
-    path("api/v1/usage", usage.usage),
+    path("api/v1/", include("spanhouse.api.rest.app")),
     path("tempo/ready", tempo.ready),
     path("tempo/api/echo", tempo.echo),
     path("tempo/api/status/buildinfo", tempo.build_info),
@@ -26,6 +26,10 @@ urlpatterns = [
     path("jaeger/api/traces", jaeger.traces),
     path("jaeger/api/traces/<str:trace_id>", jaeger.trace),
     path("jaeger/api/dependencies", jaeger.dependencies),
+    path("jaeger/api/metrics/latencies", jaeger_metrics.latencies),
+    path("jaeger/api/metrics/calls", jaeger_metrics.calls),
+    path("jaeger/api/metrics/errors", jaeger_metrics.errors),
+    path("jaeger/api/metrics/minstep", jaeger_metrics.min_step),
     path("jaeger/api/v3/services", jaeger_v3.services),
     path("jaeger/api/v3/operations", jaeger_v3.operations),
     path("jaeger/api/v3/traces", jaeger_v3.traces),

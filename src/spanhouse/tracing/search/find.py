@@ -10,7 +10,7 @@ from typing import Final
 from spanhouse.base import limits
 from spanhouse.base.errors import Malformed, NotFound
 from spanhouse.tracing.plan.predicates import And, Attribute, Compare, Constant, Intrinsic, Matches, Not, Or, Predicate
-from spanhouse.tracing.plan.requests import Order, SearchAnswer, StoredTrace, TraceSearch
+from spanhouse.tracing.plan.requests import Order, Place, SearchAnswer, StoredTrace, TraceSearch
 from spanhouse.tracing.plan.scope import Scope, TimeRange
 from spanhouse.tracing.plan.spansets import Keep, Piped, Spanset
 from spanhouse.tracing.search.logfmt import parse_pairs
@@ -128,6 +128,7 @@ def search(
     spans_per_trace: int = limits.SPANS_PER_TRACE_DEFAULT,
     trace_duration_min: int | None = None,
     trace_duration_max: int | None = None,
+    after: Place | None = None,
 ) -> SearchAnswer:
     """Traces of `scope` with a span in `time_range` that `where` yields."""
     request = TraceSearch(
@@ -139,6 +140,7 @@ def search(
         spans_per_trace=spans_per_trace,
         trace_duration_min=trace_duration_min,
         trace_duration_max=trace_duration_max,
+        after=after,
     )
     return reader().search(request)
 

@@ -1,0 +1,58 @@
+"""Names of attributes and the values they have."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from django.http import HttpRequest
+from ninja import Field, Query, Router
+
+from spanhouse.api.rest import asked, schemas
+from spanhouse.api.rest.answers import answers
+from spanhouse.base.errors import Malformed
+from spanhouse.tracing.plan.scope import Scope
+from spanhouse.tracing.search.completion import condition_of
+from spanhouse.tracing.search.registry import reader
+from spanhouse.tracing.search.tags import known_tags, tag_named
+
+router = Router(tags=["tags"])
+
+
+class TagsAsked(asked.Within):
+    scope: Annotated[str, Field(pattern="^(|resource|span|event|link|instrumentation|intrinsic)$")] = Field(
+        "", description="of this scope alone"
+    )
+    q: asked.Query = Field("", description="a TraceQL filter, whole or not: names on spans that satisfy it")
+    limit: int = Field(1_000, ge=1, le=10_000, description="names of each scope")
+
+
+class ValuesAsked(asked.Within):
+    tag: str = Field(
+        min_length=1, max_length=2_000, description="as in TraceQL", examples=["span.http.route", "name", "status"]
+    )
+    q: asked.Query = Field("", description="a TraceQL filter, whole or not: values on spans that satisfy it")
+    limit: int = Field(100, ge=1, le=10_000)
+
+
+@router.get("/tags", response=answers(schemas.Tags), summary="Names of attributes and fields")
+def tags(request: HttpRequest, wanted: Query[TagsAsked]) -> dict[str, Any]:
+    by_scope = known_tags(_scope(request), wanted.range(), wanted.scope, condition_of(wanted.q))
+    return {"scopes": [{"scope": scope, "names": names[: wanted.limit]} for scope, names in by_scope.items()]}
+
+
+@router.get("/values", response=answers(schemas.TagValues), summary="Values of an attribute or field")
+def values(request: HttpRequest, wanted: Query[ValuesAsked]) -> dict[str, Any]:
+    """Of the newest spans of the range first, until there are as many as asked for or half a million had the field."""
+    field = tag_named(wanted.tag)
+    if field is None:
+        raise Malformed(f"{wanted.tag[:80]!r} is not a tag")
+    found = reader().field_values(_scope(request), wanted.range(), field, wanted.limit, condition_of(wanted.q))
+    return {
+        "values": [{"type": value.type, "value": value.text, "seen": value.seen} for value in found.values],
+        "complete": found.complete,
+    }
+
+
+def _scope(request: HttpRequest) -> Scope:
+    scope: Scope = request.auth  # type: ignore[attr-defined]
+    return scope
