@@ -119,6 +119,7 @@ REFUSED = [
     ("{ } |\n  rate() + 1", 2, 10, "brackets"),
     ("{ } | rate() by (1)", 1, 18, "expected"),
     ("{ } | quantile_over_time(duration, 2)", 1, 7, "from 0 to 1"),
+    ("coalesce() | { }", 1, 1, "expected"),
     ("{ } | topk(1)", 1, 7, "behind a metric"),
     ("rate()", 1, 1, "behind spans"),
     ("{ } | rate() | { }", 1, 14, "cannot come"),
