@@ -32,14 +32,14 @@ LIMIT_MAX: Final = 2**31 - 1
 TRACE_IDS_MAX: Final = 100
 
 
-def _envelope(data: Any, errors: Sequence[dict[str, Any]] = (), *, status: int = 200) -> HttpResponse:
+def envelope(data: Any, errors: Sequence[dict[str, Any]] = (), *, status: int = 200) -> HttpResponse:
     total = len(data) if isinstance(data, list) else 0
     body = {"data": data, "total": total, "limit": 0, "offset": 0, "errors": list(errors) or None}
     return json_response(body, status=status)
 
 
 def _failed(status: int, message: str) -> HttpResponse:
-    return _envelope(None, [{"code": status, "msg": message}], status=status)
+    return envelope(None, [{"code": status, "msg": message}], status=status)
 
 
 answers = answers_errors(_failed)
@@ -48,20 +48,20 @@ answers = answers_errors(_failed)
 @answers
 def services(request: HttpRequest) -> HttpResponse:
     scope = query_scope(request)
-    return _envelope(list(reader().service_names(scope, parameters.ALL_TIME)))
+    return envelope(list(reader().service_names(scope, parameters.ALL_TIME)))
 
 
 @answers
 def operations_of(request: HttpRequest, service: str) -> HttpResponse:
     scope = query_scope(request)
-    return _envelope(sorted({each.name for each in asking.operations(scope, service)}))
+    return envelope(sorted({each.name for each in asking.operations(scope, service)}))
 
 
 @answers
 def operations(request: HttpRequest) -> HttpResponse:
     scope = query_scope(request)
     found = asking.operations(scope, request.GET.get("service", ""), request.GET.get("spanKind", ""))
-    return _envelope([{"name": each.name, "spanKind": each.kind} for each in found])
+    return envelope([{"name": each.name, "spanKind": each.kind} for each in found])
 
 
 @answers
@@ -102,7 +102,7 @@ def dependencies(request: HttpRequest) -> HttpResponse:
         for edge in edges
         if of in ("", edge.parent, edge.child)
     ]
-    return _envelope(links)
+    return envelope(links)
 
 
 @answers
@@ -119,7 +119,7 @@ def _traces_named(scope: Scope, named: Sequence[str], *, raw: bool) -> HttpRespo
     missing = [trace_id.hex() for trace_id in dict.fromkeys(ids) if trace_id not in found]
     errors = [{"code": 404, "msg": f"no trace {trace_id}", "traceID": trace_id} for trace_id in missing]
     if not found:
-        return _envelope([], errors, status=404)
+        return envelope([], errors, status=404)
     return _traces(found.values(), Notices(), errors, raw=raw)
 
 
