@@ -107,7 +107,7 @@ def test_the_sum_over_time_is_the_instant_count_whatever_the_step(api: Client, s
 
 @pytest.mark.report("V34")
 def test_adjoining_windows_add_up_at_odd_edges(api: Client) -> None:
-    def count(form: str, start: float, end: float) -> float:
+    def count(form: str, start: float, end: float) -> Any:
         series = get(api, form, q="{ } | count_over_time()", start=start, end=end, step="10s")["series"]
         return sum(
             sample["value"] for one in series for sample in (one.get("samples") or [{"value": one.get("value")}])

@@ -52,7 +52,7 @@ def at(second: float, number: int, **fields: Any) -> Span:
     return make_span(number, start_time=START + int(second * SECOND), **fields)
 
 
-def by_labels(answer: MetricsAnswer) -> dict[tuple[AttributeValue, ...], tuple[float | None, ...]]:
+def by_labels(answer: MetricsAnswer) -> dict[tuple[AttributeValue, ...], Any]:
     return {tuple(value for _, value in one.labels): one.points for one in answer.series}
 
 

@@ -18,7 +18,9 @@ from spanhouse.tracing.plan.metrics import (
 )
 from spanhouse.tracing.plan.predicates import Predicate
 from spanhouse.tracing.plan.spansets import Spanset
-from spanhouse.tracing.store.clickhouse.metrics_series import SeriesQuery
+from spanhouse.tracing.store.clickhouse.metrics_rollup import RollupQuery, minutes_of
+from spanhouse.tracing.store.clickhouse.metrics_series import SeriesQuery, fields_looked_up
+from spanhouse.tracing.store.clickhouse.presence import types_of
 from spanhouse.tracing.store.clickhouse.statements import Statement
 from spanhouse.tracing.store.metrics import second_stage
 from spanhouse.tracing.store.metrics.figures import series_of
@@ -61,11 +63,18 @@ class Measuring:
         return side if isinstance(side, float | int) else self._of(side)
 
     def _measured(self, series: Series) -> Sequence[MetricSeries]:
-        query = SeriesQuery(
-            self._request.scope, series, predicate_of(series.spans), self.grid, self._groups_max(series)
-        )
-        rows = self._asking.rows(query.statement())
-        return series_of(series, self.grid, query.found(self._cut(rows, self._groups_max(series))))
+        scope, most, where = self._request.scope, self._groups_max(series), predicate_of(series.spans)
+        minutes = minutes_of(series, where, self.grid)
+        query: SeriesQuery | RollupQuery
+        if minutes is not None:
+            query = RollupQuery(scope, series, where, self.grid, most, minutes)
+            statement = query.statement(self._asking.rows)
+        else:
+            types = types_of(self._asking.rows, scope, fields_looked_up(series))
+            query = SeriesQuery(scope, series, where, self.grid, most, types)
+            statement = query.statement()
+        rows = self._cut(self._asking.rows(statement), most)
+        return series_of(series, self.grid, query.found(rows))
 
     def _groups_max(self, series: Series) -> int:
         return max(1, self._series_max // max(1, len(series.quantiles)))

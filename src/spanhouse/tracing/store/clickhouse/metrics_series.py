@@ -9,8 +9,10 @@ from typing import Any, Final
 from spanhouse.tracing.plan.metrics import MetricFunction, Series
 from spanhouse.tracing.plan.predicates import Expression, Field, Intrinsic, Predicate
 from spanhouse.tracing.plan.scope import Scope
+from spanhouse.tracing.plan.walk import fields_of
 from spanhouse.tracing.store.clickhouse.conditions import Conditions
-from spanhouse.tracing.store.clickhouse.expressions import Expressions, is_service_name, value_of_key
+from spanhouse.tracing.store.clickhouse.expressions import Expressions, TypesOf, is_service_name, value_of_key
+from spanhouse.tracing.store.clickhouse.presence import every_type
 from spanhouse.tracing.store.clickhouse.sources import NOTHING, Needs, needs_of, span_rows
 from spanhouse.tracing.store.clickhouse.statements import Build, Statement
 from spanhouse.tracing.store.metrics.figures import Found, with_bucket, with_quantile
@@ -54,10 +56,10 @@ def plain_of(field: Field) -> tuple[str, str] | None:
 class Keys:
     """The columns by which a statement groups, and the labels that its rows mean by them."""
 
-    def __init__(self, build: Build, by: Sequence[tuple[str, Field]]) -> None:
+    def __init__(self, build: Build, by: Sequence[tuple[str, Field]], types: TypesOf = every_type) -> None:
         self._by = by
         self._plain = [plain_of(field) for _, field in by]
-        values = Expressions(build)
+        values = Expressions(build, types=types)
         self.selected: list[str] = []
         for nth, (_, field) in enumerate(by):
             plain = self._plain[nth]
@@ -83,13 +85,14 @@ class Keys:
 class SeriesQuery:
     """The statement of one series, and what its rows mean."""
 
-    def __init__(self, scope: Scope, series: Series, where: Predicate, grid: Grid, limit: int) -> None:
+    def __init__(self, scope: Scope, series: Series, where: Predicate, grid: Grid, limit: int, types: TypesOf) -> None:
         self._build = Build(scope)
         self._series = series
         self._where = where
         self._grid = grid
         self._limit = limit
-        self._keys = Keys(self._build, series.by)
+        self._types = types
+        self._keys = Keys(self._build, series.by, types)
 
     def statement(self) -> Statement:
         """Keys, [(step, figure)], spans; groups with the most spans first, one more than fit."""
@@ -104,7 +107,7 @@ class SeriesQuery:
         return [*self._keys.names, *(["bucket"] if histogram else [])]
 
     def _parts(self) -> str:
-        has, value = ("1", "") if self._series.of is None else Expressions(self._build).number(self._series.of)
+        has, value = ("1", "") if self._series.of is None else self._number(self._series.of)
         selected = [*self._keys.selected, f"{step_of(self._build, self._grid)} AS step"]
         if self._series.function is MetricFunction.HISTOGRAM:
             selected.append(f"{_BUCKET.format(value)} AS bucket")
@@ -114,6 +117,9 @@ class SeriesQuery:
             f"SELECT {', '.join(selected)}, {self._figure(value)} AS figure, count() AS spans "
             f"FROM {source} GROUP BY {names}"
         )
+
+    def _number(self, of: Expression) -> tuple[str, str]:
+        return Expressions(self._build, types=self._types).number(of)
 
     def _fields(self) -> Iterator[Field]:
         return (field for _, field in self._series.by)
@@ -164,6 +170,13 @@ def rows_of(build: Build, grid: Grid, where: Predicate, *values: Expression | No
         return span_rows(build, needs, within, *conditions)
     joined = span_rows(build, needs, within, *([] if of_condition.parent else conditions[:1]))
     return f"{joined} WHERE {' AND '.join(conditions)}" if conditions else joined
+
+
+def fields_looked_up(series: Series) -> Iterator[Field]:
+    """Those whose values are not in a column of their own."""
+    yield from (field for _, field in series.by if plain_of(field) is None)
+    if series.of is not None:
+        yield from fields_of(series.of)
 
 
 def needs_tree(series: Series, where: Predicate) -> bool:
