@@ -63,21 +63,14 @@ def query_range(request: HttpRequest) -> HttpResponse:
     exemplars = asked.get("exemplars", "").strip()
     limit = parameters.whole_number(asked, "exemplars", 0, 0, 2**32 - 1) if exemplars else None
     measured = metrics.over_time(scope, _query(asked), _time_range(asked), step, limit)
-    return json_text_response(_answer_text(measured.answer, _range_texts(measured)))
+    return json_text_response(range_text(measured))
 
 
 @answers
 def query_instant(request: HttpRequest) -> HttpResponse:
     scope = query_scope(request)
     asked = request.GET.dict()
-    measured = metrics.at_once(scope, _query(asked), _time_range(asked))
-    texts = [
-        f'{{"labels":{_json(_labels(series, measured.name))},"value":{_number(point)}}}'
-        for series in measured.answer.series
-        for point in series.points
-        if point is not None
-    ]
-    return json_text_response(_answer_text(measured.answer, texts))
+    return json_text_response(instant_text(metrics.at_once(scope, _query(asked), _time_range(asked))))
 
 
 # -- what is asked
@@ -181,14 +174,26 @@ class _Samples:
         return ",".join(f"{head}{_number(point)}}}" for head, point in pairs if point is not None)
 
 
-def _range_texts(measured: metrics.Measured) -> list[str]:
+def range_text(measured: metrics.Measured) -> str:
+    """A QueryRangeResponse."""
     samples = _Samples.of(measured)
     texts = []
     for series in measured.answer.series:
         labels = _labels(series, measured.name)
         exemplars = [_exemplar(exemplar, labels) for exemplar in series.exemplars]
         texts.append(f'{{"labels":{_json(labels)},"samples":[{samples.text(series)}],"exemplars":{_json(exemplars)}}}')
-    return texts
+    return _answer_text(measured.answer, texts)
+
+
+def instant_text(measured: metrics.Measured) -> str:
+    """A QueryInstantResponse."""
+    texts = [
+        f'{{"labels":{_json(_labels(series, measured.name))},"value":{_number(point)}}}'
+        for series in measured.answer.series
+        for point in series.points
+        if point is not None
+    ]
+    return _answer_text(measured.answer, texts)
 
 
 def _answer_text(answer: MetricsAnswer, series: list[str]) -> str:

@@ -11,14 +11,14 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 
-from spanhouse.api import jaeger_grpc
+from spanhouse.api import jaeger_grpc, tempo_stream
 from spanhouse.api.grpc_calls import REQUEST_BYTES_MAX, Calls
 from spanhouse.base.errors import ConfigurationError
 
 Add = Callable[[grpc.aio.Server, Calls], Sequence[str]]
 """Adds services to a server; returns their full names."""
 
-SERVICES: Final[tuple[Add, ...]] = (jaeger_grpc.add,)
+SERVICES: Final[tuple[Add, ...]] = (jaeger_grpc.add, tempo_stream.add)
 STREAMS_PER_CONNECTION_MAX: Final = 100
 GRACE_SECONDS: Final = 10.0
 
