@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Literal
+from typing import Any, Literal
+
+from spanhouse.contracts.limits import NO_LIMITS, Limits
 
 KeyScope = Literal["ingest", "query"]
 
@@ -21,6 +23,7 @@ class InstanceGrant:
     query: bool = True
     denial: str = ""
     suspended_from_ns: int | None = None
+    limits: Limits = NO_LIMITS
 
     def may_ingest(self, now_ns: int) -> bool:
         return self.ingest and not self._suspended(now_ns)
@@ -62,7 +65,7 @@ class Grants:
             {
                 "version": self.version,
                 "loopback_instance": self.loopback_instance,
-                "instances": [asdict(instance) for instance in self.instances.values()],
+                "instances": [_instance_to_dict(instance) for instance in self.instances.values()],
                 "keys": [asdict(key) for key in self.keys.values()],
             }
         ).encode()
@@ -70,7 +73,7 @@ class Grants:
     @classmethod
     def from_json(cls, content: bytes) -> Grants:
         data = json.loads(content)
-        instances = [InstanceGrant(**row) for row in data["instances"]]
+        instances = [_instance_from_dict(row) for row in data["instances"]]
         keys = [KeyGrant(**{**row, "origins": tuple(row["origins"])}) for row in data["keys"]]
         return cls(
             version=data["version"],
@@ -78,3 +81,12 @@ class Grants:
             keys={key.digest: key for key in keys},
             loopback_instance=data["loopback_instance"],
         )
+
+
+def _instance_to_dict(instance: InstanceGrant) -> dict[str, Any]:
+    return {**asdict(instance), "limits": instance.limits.to_dict()}
+
+
+def _instance_from_dict(row: Mapping[str, Any]) -> InstanceGrant:
+    """A snapshot from before there were limits has none."""
+    return InstanceGrant(**{**row, "limits": Limits.from_dict(row.get("limits", {}))})
