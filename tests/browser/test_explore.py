@@ -192,3 +192,21 @@ def test_a_value_with_an_equals_sign_is_one_value(console: Console) -> None:
     page = console.open("/explore?tags=http.url%3Dhttp%3A%2F%2Fh%2Fc%3Fcustomer%3D567")
 
     assert page.locator(".results tbody tr").count() == 1
+
+
+def test_a_metric_is_drawn_and_its_series_are_listed(console: Console) -> None:
+    page = console.open("/explore?range=1h")
+    page.fill("[name=q]", "{ } | count_over_time() by (resource.service.name)")
+    search(console)
+
+    page.wait_for_selector("[data-chart=measures] canvas")
+    services = {span.service for span in console.reader.spans}
+    listed = page.locator(".results tbody td:first-child").all_inner_texts()
+    assert {f"resource.service.name = {service}" for service in services} == set(listed)
+    assert page.locator("[data-legend=measures] span").count() == len(services)
+
+
+def test_a_metric_that_no_span_counts_for_says_so(console: Console) -> None:
+    page = console.open('/explore?q={ name = "nothing" } | max_over_time(duration)')
+
+    assert "No span counts for this metric" in page.inner_text("[data-results]")

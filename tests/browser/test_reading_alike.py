@@ -29,6 +29,23 @@ COUNTS = [
     1.2e10,
 ]
 RATES = [0, 0.001, 0.0049, 0.01, 0.46, 3.07, 12.34, 120, 999.4, 1200, 123_456]
+FIGURES = [
+    0,
+    1,
+    -2.5,
+    0.00001234,
+    0.0001,
+    0.12345,
+    0.99996,
+    3.14159,
+    99.995,
+    999.94,
+    999.96,
+    1234.5,
+    1.5e9,
+    2e15,
+    -1e-7,
+]
 SHARES = [0, 0.00001, 0.0123, 0.0676, 0.5, 0.995, 1]
 NAMES = ["web-shop", "订单服务", "🛒 cart", "", "a%2Fb"]
 
@@ -48,7 +65,14 @@ def test_scripts_and_templates_agree(console: Console, chinese: bool) -> None:
         }""",
         {
             "lang": "zh-CN" if chinese else "en",
-            "values": {"duration": DURATIONS, "count": COUNTS, "rate": RATES, "percent": SHARES, "hueOf": NAMES},
+            "values": {
+                "duration": DURATIONS,
+                "count": COUNTS,
+                "rate": RATES,
+                "percent": SHARES,
+                "figure": FIGURES,
+                "hueOf": NAMES,
+            },
         },
     )
 
@@ -56,4 +80,5 @@ def test_scripts_and_templates_agree(console: Console, chinese: bool) -> None:
     assert read["count"] == [reading.count(value, chinese=chinese) for value in COUNTS]
     assert read["rate"] == [reading.rate(value, chinese=chinese) for value in RATES]
     assert read["percent"] == [reading.percent(value) for value in SHARES]
+    assert read["figure"] == [reading.figure(value) for value in FIGURES]
     assert read["hueOf"] == [reading.hue(name) for name in NAMES]

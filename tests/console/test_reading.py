@@ -57,6 +57,22 @@ def test_shares(share: float, text: str) -> None:
     assert reading.percent(share) == text
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0"),
+        (0.75949, "0.7595"),
+        (12, "12"),
+        (-2.5, "−2.5"),
+        (999.96, "1,000"),
+        (1_234_567.8, "1,234,568"),
+        (1e-7, "1e-7"),
+    ],
+)
+def test_figures_without_a_unit(value: float, text: str) -> None:
+    assert reading.figure(value) == text
+
+
 @given(st.integers(min_value=1, max_value=10**17))
 def test_a_duration_never_shows_more_than_three_digits_below_a_minute(ns: int) -> None:
     number, unit = reading.duration(ns).split(" ")[:2]

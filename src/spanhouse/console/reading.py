@@ -5,6 +5,7 @@ static/console/js/format.js follows the same rules; tests/browser hold the two t
 
 from __future__ import annotations
 
+import math
 from decimal import ROUND_HALF_UP, Decimal
 
 _SMALL = ((1e3, "µs", 999.5), (1e6, "ms", 999.5), (1e9, "s", 59.95))
@@ -14,6 +15,8 @@ _LARGE = (
     (60, 1, ("m", "s"), ("分", "秒")),
 )
 _HUES = 12
+_GROUPED_MAX = 1e15
+_PLAIN_MIN = 1e-4
 
 
 def three_digits(value: float) -> str:
@@ -70,6 +73,21 @@ def rate(per_second: float, *, chinese: bool = False) -> str:
     if text == "0" and per_second > 0:
         text = "<0.01"
     return f"{text} 次/秒" if chinese else f"{text}/s"
+
+
+def figure(value: float) -> str:
+    """A number without a unit: four significant digits, whole and grouped from a thousand up."""
+    size, sign = abs(value), "−" if value < 0 else ""
+    if size >= 999.95:
+        return sign + exact(int(_rounded(size, 0))) if size < _GROUPED_MAX else sign + _scientific(size)
+    if size < _PLAIN_MIN:
+        return sign + _scientific(size) if size else "0"
+    return sign + _trimmed(_rounded(size, 3 - math.floor(math.log10(size))))
+
+
+def _scientific(size: float) -> str:
+    mantissa, exponent = f"{size:.2e}".split("e")
+    return f"{_trimmed(mantissa)}e{int(exponent)}"
 
 
 def percent(share: float) -> str:

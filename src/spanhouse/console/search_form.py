@@ -8,7 +8,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 
 from spanhouse.base import limits
-from spanhouse.base.errors import InvalidQuery, Malformed
+from spanhouse.base.errors import InvalidQuery, Malformed, QueryLimitReached
 from spanhouse.console.visit import Visit
 from spanhouse.tracing.plan.requests import Order, SearchAnswer
 from spanhouse.tracing.plan.spansets import Spanset
@@ -50,6 +50,10 @@ class SearchForm:
             else 50,
         )
 
+    def asks_for_metrics(self) -> bool:
+        """Whether the answer is numbers over time. Raises InvalidQuery."""
+        return bool(self.query) and find.is_metrics(self.query)
+
     def spanset(self) -> Spanset:
         """Raises Malformed or InvalidQuery. A TraceQL query stands for the whole; the fields then ask nothing."""
         if self.query:
@@ -82,7 +86,7 @@ class QueryProblem:
     after: str
 
 
-def problem_of(error: Malformed | InvalidQuery, query: str) -> QueryProblem:
+def problem_of(error: Malformed | InvalidQuery | QueryLimitReached, query: str) -> QueryProblem:
     """A position only where the language gave one."""
     if not isinstance(error, InvalidQuery) or not query:
         return QueryProblem(str(error), 0, 0, "", "", "")

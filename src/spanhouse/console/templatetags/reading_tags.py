@@ -46,6 +46,11 @@ def rate(per_second: float | None) -> str:
 
 
 @register.filter
+def figure(value: float | None) -> str:
+    return "–" if value is None else reading.figure(value)
+
+
+@register.filter
 def percent(share: float | None) -> str:
     return "–" if share is None else reading.percent(share)
 

@@ -8,8 +8,9 @@ from django.http import HttpResponse, JsonResponse
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from spanhouse.base.errors import InvalidQuery, Malformed
+from spanhouse.base.errors import InvalidQuery, Malformed, QueryLimitReached
 from spanhouse.console import words
+from spanhouse.console.measuring import measure
 from spanhouse.console.search_form import LIMITS, STATUSES, SearchForm, problem_of, run
 from spanhouse.console.visit import Visit, visited
 from spanhouse.tracing.plan.requests import FoundTrace
@@ -55,9 +56,12 @@ def operations_of(visit: Visit, service: str) -> list[str]:
 
 
 def results(visit: Visit, form: SearchForm) -> dict[str, Any]:
+    """Traces, or the series of a metric."""
     try:
+        if form.asks_for_metrics():
+            return _measures(visit, form)
         answer = run(visit, form)
-    except (InvalidQuery, Malformed) as error:
+    except (InvalidQuery, Malformed, QueryLimitReached) as error:
         return {"problem": problem_of(error, form.query), "found": [], "points": [], "limit": form.limit}
     longest = max((found.summary.duration for found in answer.traces), default=0) or 1
     return {
@@ -68,6 +72,20 @@ def results(visit: Visit, form: SearchForm) -> dict[str, Any]:
         "full": len(answer.traces) >= form.limit,
         "range_start_ms": visit.chosen.range.start // 1_000_000,
         "range_end_ms": visit.chosen.range.end // 1_000_000,
+        "sent": answer.statements,
+        "warnings": answer.warnings,
+    }
+
+
+def _measures(visit: Visit, form: SearchForm) -> dict[str, Any]:
+    measures = measure(visit.scope, form.query, visit.chosen)
+    answer = measures.measured.answer
+    return {
+        "problem": None,
+        "measures": measures,
+        "step": measures.measured.step,
+        "sent": answer.statements,
+        "warnings": answer.warnings,
     }
 
 

@@ -2,7 +2,7 @@
 
 import uPlot from "../vendor/uplot-1.6.32/uPlot.esm.js";
 
-import { dateTime, duration, rate, rfc3339 } from "./format.js";
+import { dateTime, duration, figure, rate, rfc3339 } from "./format.js";
 import { withRange } from "./frame.js";
 import { onTheme, palette } from "./palette.js";
 import { wordsOf } from "./words.js";
@@ -38,16 +38,35 @@ export function mount(root) {
   })).observe(root);
 }
 
+/** A metric of the search page: a line for each series, in the hues that services have. */
+export function mountMeasures(root, data) {
+  const place = root.querySelector('[data-chart="measures"]');
+  let chart = null;
+  const draw = () => {
+    chart?.destroy();
+    const colours = palette();
+    const lines = data.series.map(({ label, values }, index) => ({
+      label, values, text: figure, stroke: colours.service[(index * 5) % colours.service.length], dash: index < colours.service.length ? undefined : [4, 3],
+    }));
+    chart = plot(root, "measures", data.at, lines, colours);
+  };
+  draw();
+  onTheme(place, draw);
+  new ResizeObserver(() => {
+    if (chart && Math.abs(place.clientWidth - chart.width) > 1) chart.setSize({ width: place.clientWidth, height: place.clientHeight });
+  }).observe(place);
+}
+
 function plot(root, name, at, series, colours) {
   const place = root.querySelector(`[data-chart="${name}"]`);
   const legend = root.querySelector(`[data-legend="${name}"]`);
   const axis = { stroke: colours.ink2, grid: { stroke: colours.line, width: 1 }, ticks: { stroke: colours.line, width: 1, size: 4 }, font: `11px ${colours.font}` };
   const options = {
     width: place.clientWidth,
-    height: HIGH,
+    height: place.clientHeight || HIGH,
     legend: { show: false },
     cursor: { y: false, points: { size: 6 }, drag: { x: true, y: false, setScale: false } },
-    scales: { x: { time: true }, y: { range: (u, low, high) => [0, high > 0 ? high * 1.1 : 1] } },
+    scales: { x: { time: true }, y: { range: (u, low, high) => [Math.min(0, low * 1.1), high > 0 ? high * 1.1 : 1] } },
     axes: [
       { ...axis, size: 26, values: (u, ticks) => ticks.map((tick, index) => tickText(tick, index ? ticks[index - 1] : null)) },
       { ...axis, size: 62, values: (u, ticks) => ticks.map((tick) => (tick === 0 ? "0" : series[0].text(tick, { trim: true }))) },

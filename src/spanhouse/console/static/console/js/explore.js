@@ -1,5 +1,6 @@
 /** Search: results change in place, the address always says what is shown. */
 
+import { mountMeasures } from "./charts.js";
 import { localTimes, withRange } from "./frame.js";
 import { mountScatter } from "./scatter.js";
 import { wordsOf } from "./words.js";
@@ -90,6 +91,8 @@ class Explore {
     localTimes(this.place);
     this.form.elements.q.toggleAttribute("aria-invalid", Boolean(this.place.querySelector("#query-problem")));
     for (const link of this.place.querySelectorAll("[data-preset]")) link.href = withRange({ range: link.dataset.preset });
+    const measures = this.place.querySelector("#measures-data");
+    if (measures) mountMeasures(this.place, JSON.parse(measures.textContent));
     const scatter = this.place.querySelector("[data-scatter]");
     if (scatter) mountScatter(scatter, JSON.parse(this.place.querySelector("#scatter-points").textContent), this.words);
   }

@@ -68,6 +68,19 @@ export function rate(perSecond) {
   return ZH() ? `${shown} 次/秒` : `${shown}/s`;
 }
 
+/** A number without a unit: four significant digits, whole and grouped from a thousand up. */
+export function figure(value) {
+  const [size, sign] = [Math.abs(value), value < 0 ? "−" : ""];
+  if (size >= 999.95) return sign + (size < 1e15 ? exact(Math.round(size)) : scientific(size));
+  if (size < 1e-4) return size ? sign + scientific(size) : "0";
+  return sign + trimmed(size.toFixed(3 - Math.floor(Math.log10(size))));
+}
+
+function scientific(size) {
+  const [mantissa, exponent] = size.toExponential(2).split("e");
+  return `${trimmed(mantissa)}e${Number(exponent)}`;
+}
+
 export function percent(share) {
   const value = share * 100;
   if (value > 0 && value < 0.005) return "<0.01%";
