@@ -1,25 +1,20 @@
-"""A Reader in memory, for tests of what stands on one: it answers from a list of spans, exactly and slowly."""
+"""A Reader in memory, for tests of what stands on one: it answers from a list of spans, exactly and slowly.
+
+Searches and metrics are the reference evaluator's.
+"""
 
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from spanhouse.tracing.plan.plausible import extent
+from spanhouse.tracing.plan.metrics import MetricsAnswer, MetricSeries, MetricsRequest
 from spanhouse.tracing.plan.predicates import (
-    And,
     Attribute,
     AttributeScope,
-    Compare,
-    Constant,
-    Exists,
     Field,
     Intrinsic,
-    Matches,
-    Not,
-    Or,
     Predicate,
     Value,
 )
@@ -38,9 +33,14 @@ from spanhouse.tracing.plan.requests import (
     TraceSummary,
 )
 from spanhouse.tracing.plan.scope import Scope, TimeRange
+from spanhouse.tracing.plan.spansets import Piped, Select, Spanset
 from spanhouse.tracing.plan.values import FieldValue, FieldValues, ValueType
 from spanhouse.tracing.spans.model import Span, SpanKind, StatusCode
 from spanhouse.tracing.store.protocols import OPERATION_NAMES_MAX, OPERATIONS_DEFAULT
+from spanhouse.tracing.traceql.fields import label_of
+from tests.kit import traceql_from_plan as from_plan
+from tests.kit import traceql_reference as reference
+from tests.kit.traceql_values import satisfies
 
 _INTRINSICS: dict[Intrinsic, Callable[[Span], Value]] = {
     Intrinsic.NAME: lambda span: span.name,
@@ -54,16 +54,6 @@ _INTRINSICS: dict[Intrinsic, Callable[[Span], Value]] = {
     Intrinsic.TRACE_ID: lambda span: span.trace_id.hex(),
 }
 _TYPES: dict[type, ValueType] = {str: "string", bool: "bool", int: "int", float: "float"}
-_COMPARISONS: dict[str, Callable[[Value, Value], bool]] = {
-    "=": lambda have, want: have == want,
-    "!=": lambda have, want: have != want,
-    ">": lambda have, want: have > want,  # type: ignore[operator]
-    ">=": lambda have, want: have >= want,  # type: ignore[operator]
-    "<": lambda have, want: have < want,  # type: ignore[operator]
-    "<=": lambda have, want: have <= want,  # type: ignore[operator]
-    "=~": lambda have, want: re.fullmatch(str(want), str(have), re.DOTALL) is not None,
-    "!~": lambda have, want: re.fullmatch(str(want), str(have), re.DOTALL) is None,
-}
 
 
 class FakeReader:
@@ -82,21 +72,21 @@ class FakeReader:
         return {trace_id: trace for trace_id, trace in found.items() if trace.spans}
 
     def search(self, request: TraceSearch) -> SearchAnswer:
-        traces: dict[bytes, list[Span]] = defaultdict(list)
-        for span in self._seen(request.scope):
-            traces[span.trace_id].append(span)
-        found = []
-        for spans in traces.values():
-            matched = [
-                span
-                for span in spans
-                if request.range.start <= span.start_time <= request.range.end and holds(request.where, span)
-            ]
-            if matched:
-                found.append(_found(spans, matched, request.spans_per_trace))
-        found = [each for each in found if _stands_after(each, request)]
-        found.sort(key=_ranks[request.order])
-        return SearchAnswer(tuple(found[: request.limit]))
+        families = reference.families(self._seen(request.scope))
+        found = [
+            _found(one, request)
+            for one in reference.ranked(from_plan.spanset(request.where), families, request.range, request.order)
+            if _long_enough(one.family, request)
+        ]
+        return SearchAnswer(tuple([each for each in found if _stands_after(each, request)][: request.limit]))
+
+    def metrics(self, request: MetricsRequest) -> MetricsAnswer:
+        steps = reference.Steps(request.range.start, request.range.end, request.step)
+        lines = reference.lines(
+            from_plan.metrics(request.metrics), reference.families(self._seen(request.scope)), steps
+        )
+        series = [MetricSeries(line.labels, tuple(line.points)) for line in lines]
+        return MetricsAnswer(tuple(steps.times), tuple(sorted(series, key=lambda one: reference.order(one.labels))))
 
     def services(self, scope: Scope, time_range: TimeRange) -> Sequence[RedRow]:
         by_service: dict[str, list[Span]] = defaultdict(list)
@@ -159,23 +149,8 @@ class FakeReader:
 
 
 def holds(predicate: Predicate, span: Span) -> bool:
-    match predicate:
-        case Constant(value):
-            return value
-        case And(of):
-            return all(holds(part, span) for part in of)
-        case Or(of):
-            return any(holds(part, span) for part in of)
-        case Not(of):
-            return not holds(of, span)
-        case Exists(field):
-            return _value(field, span) is not None
-        case Matches(field, text):
-            return _text(_value(field, span)) == text
-        case Compare(field, operator, value):
-            have = _value(field, span)
-            alike = isinstance(have, str) == isinstance(value, str)
-            return have is not None and alike and _COMPARISONS[operator](have, value)
+    """Of the span alone, as if its trace had no other."""
+    return satisfies(span, reference.Family([span]), from_plan.condition(predicate))
 
 
 def _text(value: Value | None) -> str | None:
@@ -193,29 +168,46 @@ def _value(field: Attribute | Intrinsic, span: Span) -> Value | None:
     return None
 
 
-def _found(spans: list[Span], matched: list[Span], shown: int) -> FoundTrace:
-    roots = sorted((span for span in spans if not span.parent_span_id), key=lambda span: span.start_time)
-    services = {service: [s for s in spans if s.service == service] for service in {s.service for s in spans}}
-    start, end = extent(spans)
-    summary = TraceSummary(
-        trace_id=spans[0].trace_id,
-        start=start,
-        end=end,
-        spans=len(spans),
-        errors=_errors(spans),
+def _found(found: reference.Found, request: TraceSearch) -> FoundTrace:
+    family, selected = found.family, _selected(request.where)
+    spansets = []
+    for one in found.sets:
+        first = one.spans[: request.spans_per_trace or None]
+        groups = tuple((f"by({label_of(by)})", value) for by, value in one.groups)
+        spansets.append(FoundSpanset(len(one.spans), tuple(_matched(span, selected, family) for span in first), groups))
+    return FoundTrace(_summary(family), tuple(spansets))
+
+
+def _selected(where: Spanset) -> list[tuple[str, Field]]:
+    stages = where.stages if isinstance(where, Piped) else ()
+    return [named for stage in stages if isinstance(stage, Select) for named in stage.fields]
+
+
+def _matched(span: Span, selected: list[tuple[str, Field]], family: reference.Family) -> MatchedSpan:
+    values = {name: reference.first_value(from_plan.field(field), span, family) for name, field in selected}
+    there = {name: reference.shown(value) for name, value in values.items() if value is not None}
+    return MatchedSpan(span.span_id, span.service, span.name, span.start_time, span.duration, there)
+
+
+def _summary(family: reference.Family) -> TraceSummary:
+    services = {
+        service: [s for s in family.spans if s.service == service] for service in {s.service for s in family.spans}
+    }
+    return TraceSummary(
+        trace_id=family.spans[0].trace_id,
+        start=family.start,
+        end=family.end,
+        spans=len(family.spans),
+        errors=_errors(family.spans),
         services=tuple((name, len(members), _errors(members)) for name, members in sorted(services.items())),
-        root_service=roots[0].service if roots else "",
-        root_name=roots[0].name if roots else "",
+        root_service=family.root.service if family.root else "",
+        root_name=family.root.name if family.root else "",
     )
-    few = matched[: shown or None]
-    first = tuple(MatchedSpan(s.span_id, s.service, s.name, s.start_time, s.duration) for s in few)
-    return FoundTrace(summary, (FoundSpanset(len(matched), first),))
 
 
-_ranks: dict[Order, Callable[[FoundTrace], tuple[int | bytes, ...]]] = {
-    Order.NEWEST: lambda found: (-found.summary.start, found.summary.trace_id),
-    Order.SLOWEST: lambda found: (-found.summary.duration, -found.summary.start, found.summary.trace_id),
-}
+def _long_enough(family: reference.Family, request: TraceSearch) -> bool:
+    least, most = request.trace_duration_min, request.trace_duration_max
+    return (least is None or family.duration >= least) and (most is None or family.duration <= most)
 
 
 def _stands_after(found: FoundTrace, request: TraceSearch) -> bool:

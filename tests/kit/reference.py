@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import product
-from typing import Any
+from typing import Any, cast
 
 from spanhouse.tracing.plan.predicates import (
     And,
@@ -24,10 +24,14 @@ from spanhouse.tracing.plan.predicates import (
     Not,
     Or,
     Predicate,
+    Relate,
     Value,
 )
 from spanhouse.tracing.plan.requests import FoundSpanset, FoundTrace, MatchedSpan, Order, TraceSearch, TraceSummary
 from spanhouse.tracing.spans.model import Attributes, Event, Link, Span, SpanKind, StatusCode
+from tests.kit.traceql_family import Family
+from tests.kit.traceql_from_plan import condition
+from tests.kit.traceql_values import Here, true
 
 MISSING = object()
 _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
@@ -50,8 +54,13 @@ _IDS = {
 class Seen:
     """One span with one of its events and one of its links, or none where it has none."""
 
-    def __init__(self, span: Span, event: Event | None, link: Link | None, trace: TraceSummary) -> None:
-        self.span, self.event, self.link, self.trace = span, event, link, trace
+    def __init__(self, span: Span, event: Event | None, link: Link | None, trace: TraceSummary, family: Family) -> None:
+        self.span, self.event, self.link, self.trace, self.family = span, event, link, trace, family
+
+    @property
+    def here(self) -> Here:
+        events, links = (self.event,) if self.event else (), (self.link,) if self.link else ()
+        return Here(self.span, self.family, events, links)
 
     def values(self, field: Field) -> list[Any]:
         """The values the field has; one of them has to satisfy a condition. Empty: it is missing."""
@@ -103,6 +112,10 @@ class Seen:
             Intrinsic.LINK_SPAN_ID: lambda: link.span_id.hex() if link else MISSING,
             Intrinsic.SCOPE_NAME: lambda: span.scope.name,
             Intrinsic.SCOPE_VERSION: lambda: span.scope.version,
+            Intrinsic.CHILD_COUNT: lambda: self.family.child_count(span),
+            Intrinsic.NESTED_SET_LEFT: lambda: self.family.numbers(span).left,
+            Intrinsic.NESTED_SET_RIGHT: lambda: self.family.numbers(span).right,
+            Intrinsic.NESTED_SET_PARENT: lambda: self.family.numbers(span).parent,
         }
         return values[field]()
 
@@ -112,11 +125,13 @@ def _named(attributes: Attributes, name: str) -> list[Any]:
     return [] if value is None else [value]
 
 
-def satisfies(span: Span, predicate: Predicate, trace: TraceSummary) -> bool:
-    """There is an event and a link (or none) with which the span satisfies the predicate."""
+def satisfies(span: Span, predicate: Predicate, trace: TraceSummary, family: Family | None = None) -> bool:
+    """There is an event and a link (or none) with which the span satisfies the predicate. Without its family the span
+    is judged as if it were alone."""
+    family = family or Family([span])
     events: Iterable[Event | None] = span.events or (None,)
     links: Iterable[Link | None] = span.links or (None,)
-    return any(_holds(Seen(span, event, link, trace), predicate) for event, link in product(events, links))
+    return any(_holds(Seen(span, event, link, trace, family), predicate) for event, link in product(events, links))
 
 
 def _holds(seen: Seen, predicate: Predicate) -> bool:
@@ -132,9 +147,16 @@ def _holds(seen: Seen, predicate: Predicate) -> bool:
         case Exists(field):
             return bool(seen.values(field))
         case Compare(field, how, value):
-            return any(compares(found, how, _padded(field, how, value)) for found in seen.values(field))
+            return any(compares(found, how, _padded(field, how, value)) for found in _elements(seen.values(field)))
+        case Relate():
+            return true(condition(predicate), seen.here)
         case Matches(field, text):
-            return any(_reads(field, found, text) for found in seen.values(field))
+            return any(_reads(field, found, text) for found in _elements(seen.values(field)))
+
+
+def _elements(values: list[Any]) -> list[Any]:
+    """Of an array each element."""
+    return [one for value in values for one in (value if isinstance(value, list) else [value])]
 
 
 def compares(found: Any, how: str, value: Value) -> bool:
@@ -216,7 +238,8 @@ def search(spans: Iterable[Span], request: TraceSearch) -> list[FoundTrace]:
     found = []
     for members in traces.values():
         summary = summarise(members)
-        matched = [span for span in members if _in_range(span, request) and satisfies(span, request.where, summary)]
+        family, where = Family(members), cast(Predicate, request.where)
+        matched = [span for span in members if _in_range(span, request) and satisfies(span, where, summary, family)]
         if matched and _long_enough(summary, request):
             found.append(FoundTrace(summary, (FoundSpanset(len(matched), _first(matched, request.spans_per_trace)),)))
     found.sort(key=lambda each: _order(each.summary, request.order))

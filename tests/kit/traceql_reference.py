@@ -38,8 +38,9 @@ from spanhouse.tracing.traceql.syntax import (
     Threshold,
 )
 from tests.kit.traceql_family import Family
-from tests.kit.traceql_metrics import Line, Point, Steps, lines
-from tests.kit.traceql_spansets import Set, spansets, typed
+from tests.kit.traceql_metrics import Line, Point, Steps, lines, order
+from tests.kit.traceql_spansets import Set, shown, spansets, typed
+from tests.kit.traceql_values import first_value
 
 ALWAYS = TimeRange(0, 2**64 - 1)
 
@@ -118,9 +119,12 @@ __all__ = [
     "Steps",
     "answer",
     "families",
+    "first_value",
     "lines",
     "metrics",
+    "order",
     "ranked",
     "search",
+    "shown",
     "typed",
 ]

@@ -48,8 +48,8 @@ def _value(pick: Random, name: str) -> AttributeValue:
 def _anything(pick: Random) -> AttributeValue:
     scalars = [pick.choice(NUMBERS), pick.choice(TEXTS), pick.random() < 0.5]
     lists: list[AttributeValue] = [pick.sample(scalars, pick.randrange(4)), [["a"], 1]]
-    odd: AttributeValue = pick.choice([None, b"a", b"", {"a": 1}])
-    return pick.choice([*scalars, *scalars, *lists, odd])
+    odd: list[AttributeValue] = [None, b"a", b"", {"a": 1}]
+    return pick.choice([*scalars, *scalars, *lists, pick.choice(odd)])
 
 
 def _attributes(pick: Random, names: tuple[str, ...]) -> dict[str, AttributeValue]:

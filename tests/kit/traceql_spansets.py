@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from spanhouse.tracing.traceql.syntax import (
     By,
     Coalesce,
     Duration,
+    Expression,
     Filter,
     Having,
     Number,
@@ -30,10 +31,10 @@ from tests.kit.traceql_values import COMPARE, Named, calculated, first_value, nu
 
 @dataclass
 class Set:
-    """Spans of one trace, each once, by start time; and the values that parted them from the trace's others."""
+    """Spans of one trace, each once, by start time; and the values of the expressions that parted them from others."""
 
     spans: list[Span]
-    groups: tuple[Any, ...] = ()
+    groups: tuple[tuple[Expression, Any], ...] = ()
 
 
 def spansets(node: Spanset, family: Family, among: Sequence[Span]) -> list[Set]:
@@ -84,7 +85,7 @@ def _operate(how: str, left: list[Span], right: list[Span], family: Family) -> l
 def _pass(stage: Stage, sets: list[Set], family: Family) -> list[Set]:
     match stage:
         case By(expression):
-            return [part for one in sets for part in _part(one, lambda span: first_value(expression, span, family))]
+            return [part for one in sets for part in _part(one, expression, family)]
         case Coalesce():
             return [Set(flat(sets))]
         case Select():
@@ -99,12 +100,12 @@ def _pass(stage: Stage, sets: list[Set], family: Family) -> list[Set]:
             ]
 
 
-def _part(one: Set, value_of: Callable[[Span], Any]) -> list[Set]:
+def _part(one: Set, by: Expression, family: Family) -> list[Set]:
     """Groups in the order in which their first spans come."""
     groups: dict[Any, Set] = {}
     for span in one.spans:
-        value = value_of(span)
-        found = groups.setdefault(typed(value), Set([], (*one.groups, shown(value))))
+        value = first_value(by, span, family)
+        found = groups.setdefault(typed(value), Set([], (*one.groups, (by, shown(value)))))
         found.spans.append(span)
     return list(groups.values())
 

@@ -255,6 +255,7 @@ def _intrinsic(name: str, here: Here) -> Any:
     link = here.links[0] if here.links else None
     numbers = family.numbers(span)
     return {
+        "span:start": span.start_time,
         "span:duration": span.duration,
         "span:name": span.name,
         "span:status": status(span.status_code),
