@@ -119,8 +119,8 @@ def wrong_wire_type(draw: st.DrawFn, message: Message) -> None:
 
 def repeated(draw: st.DrawFn, message: Message) -> None:
     """A field that may stand once, twice; of messages the second is merged into the first."""
-    singles = [f for f in message.fields if not message.descriptor.fields_by_number[f.number].is_repeated]
-    singles = [f for f in singles if f.number in message.descriptor.fields_by_number]
+    known = message.descriptor.fields_by_number
+    singles = [f for f in message.fields if f.number in known and not known[f.number].is_repeated]
     if singles:
         field = draw(st.sampled_from(singles))
         value = 1 if field.wire == VARINT else field.value

@@ -16,7 +16,7 @@ from spanhouse.tracing.store.clickhouse.engine import Engine, quote
 
 log = structlog.get_logger(__name__)
 
-DAILY_ROLLUPS: Final = ("trace_summaries", "red_minutes", "attribute_names", "edges")
+DAILY_ROLLUPS: Final = ("trace_summaries", "red_minutes", "attribute_name_sets", "edges")
 """Tables whose rows carry the day of receipt; they follow when the instance's whole day is gone."""
 
 _EXPIRED: Final = "received_at < {cutoffs:Array(UInt64)}[indexOf({instances:Array(String)}, toString(instance))]"

@@ -92,7 +92,7 @@ def _apply(engine: Engine, clock: Clock, migration: Migration) -> None:
 
 def _repeatable(statement: str) -> str:
     """A crash in the middle of a migration leaves it unrecorded: making what is there already must do no harm."""
-    for kind in ("CREATE TABLE ", "CREATE MATERIALIZED VIEW "):
+    for kind in ("CREATE TABLE ", "CREATE MATERIALIZED VIEW ", "CREATE VIEW "):
         if statement.startswith(kind):
             return statement.replace(kind, f"{kind}IF NOT EXISTS ", 1)
     return statement

@@ -30,7 +30,8 @@ _VIEWS: Final = {
     "trace_summaries": "arrivals_to_trace_summaries",
     "red_minutes": "arrivals_to_red_minutes",
 }
-"""Every table that a load must fill once, and what fills it. Not `attribute_names`: a row there says the same twice."""
+"""Every table that a load must fill once, and what fills it. Not the names of attributes: a set of them added twice is
+the same set."""
 
 _BLOCKS: Final = """
 SELECT table, max(max_block_number) FROM system.parts

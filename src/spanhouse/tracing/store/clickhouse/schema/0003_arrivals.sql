@@ -1,4 +1,5 @@
 -- Every span of a load, one row each, on its way to all tables that are made of spans; kept nowhere.
+-- `…_names` are the names of its attributes, each behind the letter of its type (see `otlp_names`).
 CREATE TABLE arrivals (
     instance LowCardinality(String),
     received_at UInt64,
@@ -56,54 +57,67 @@ CREATE TABLE arrivals (
     link_float Array(Map(LowCardinality(String), Float64)),
     link_bool Array(Map(LowCardinality(String), Bool)),
     link_other Array(Map(LowCardinality(String), String)),
-    link_dropped Array(UInt32)
+    link_dropped Array(UInt32),
+    span_names Array(String),
+    resource_names Array(String),
+    scope_names Array(String),
+    event_names Array(String),
+    link_names Array(String)
 ) ENGINE = Null;
 
+-- Names of attributes behind the letter of their type: s string, i int, d float, b bool, o other.
+CREATE OR REPLACE FUNCTION otlp_names AS kvs -> arrayMap(
+    (key, value) -> concat(multiIf(
+        isNotNull(tupleElement(value, 's')), 's',
+        isNotNull(tupleElement(value, 'i')), 'i',
+        isNotNull(tupleElement(value, 'd')), 'd',
+        isNotNull(tupleElement(value, 'b')), 'b', 'o'), key),
+    tupleElement(kvs, 'key'), tupleElement(kvs, 'value'));
+
+-- A small load is mostly the analysis of this statement, which goes with the number of its functions and of its levels.
+-- So lists of attributes are turned into maps together: `above` a scope's, of resource and scope, and `below` a span's,
+-- of itself, its events and its links.
 CREATE MATERIALIZED VIEW batches_to_arrivals TO arrivals AS
 WITH
-    resources AS (
-        SELECT instance, received_at, arrayJoin(tupleElement(body, 'resource_spans')) AS of_resource,
-            otlp_unique(of_resource.resource.attributes) AS resource_attributes
+    of_resources AS (
+        SELECT instance, received_at, arrayJoin(tupleElement(body, 'resource_spans')) AS of_resource
         FROM batches
     ),
-    typed_resources AS (
-        SELECT instance, received_at, of_resource.scope_spans AS scope_spans,
-            otlp_strings(resource_attributes) AS resource_string,
-            otlp_ints(resource_attributes) AS resource_int,
-            otlp_floats(resource_attributes) AS resource_float,
-            otlp_bools(resource_attributes) AS resource_bool,
-            otlp_others(resource_attributes) AS resource_other,
-            of_resource.resource.dropped_attributes_count AS resource_dropped,
-            of_resource.resource.entity_refs AS resource_entities,
+    of_scopes AS (
+        SELECT instance, received_at, of_resource.resource AS resource,
             of_resource.schema_url AS resource_schema_url,
-            if(resource_string['service.name'] = '', 'unknown_service', resource_string['service.name']) AS service
-        FROM resources
-    ),
-    scopes AS (
-        SELECT * EXCEPT (scope_spans), arrayJoin(scope_spans) AS of_scope,
-            otlp_unique(of_scope.scope.attributes) AS scope_attributes
-        FROM typed_resources
-    ),
-    typed_scopes AS (
-        SELECT * EXCEPT (of_scope, scope_attributes), of_scope.spans AS spans_of_scope,
-            of_scope.scope.name AS scope_name,
-            of_scope.scope.version AS scope_version,
-            otlp_strings(scope_attributes) AS scope_string,
-            otlp_ints(scope_attributes) AS scope_int,
-            otlp_floats(scope_attributes) AS scope_float,
-            otlp_bools(scope_attributes) AS scope_bool,
-            otlp_others(scope_attributes) AS scope_other,
-            of_scope.scope.dropped_attributes_count AS scope_dropped,
-            of_scope.schema_url AS scope_schema_url
-        FROM scopes
+            arrayJoin(of_resource.scope_spans) AS of_scope
+        FROM of_resources
     ),
     each AS (
-        SELECT * EXCEPT (spans_of_scope), arrayJoin(spans_of_scope) AS span,
-            otlp_unique(span.attributes) AS span_attributes,
-            arrayMap(event -> otlp_unique(tupleElement(event, 'attributes')), span.events) AS event_attributes,
-            arrayMap(link -> otlp_unique(tupleElement(link, 'attributes')), span.links) AS link_attributes
-        FROM typed_scopes
-    )
+        SELECT instance, received_at,
+            arrayMap(kvs -> otlp_unique(kvs), [resource.attributes, of_scope.scope.attributes]) AS above,
+            arrayMap(kvs -> otlp_strings(kvs), above) AS above_string,
+            arrayMap(kvs -> otlp_ints(kvs), above) AS above_int,
+            arrayMap(kvs -> otlp_floats(kvs), above) AS above_float,
+            arrayMap(kvs -> otlp_bools(kvs), above) AS above_bool,
+            arrayMap(kvs -> otlp_others(kvs), above) AS above_other,
+            if(above_string[1]['service.name'] = '', 'unknown_service', above_string[1]['service.name']) AS service,
+            otlp_names(resource.attributes) AS resource_names,
+            resource.dropped_attributes_count AS resource_dropped,
+            resource.entity_refs AS resource_entities,
+            resource_schema_url,
+            of_scope.scope.name AS scope_name,
+            of_scope.scope.version AS scope_version,
+            otlp_names(of_scope.scope.attributes) AS scope_names,
+            of_scope.scope.dropped_attributes_count AS scope_dropped,
+            of_scope.schema_url AS scope_schema_url,
+            arrayJoin(of_scope.spans) AS span
+        FROM of_scopes
+    ),
+    arrayMap(kvs -> otlp_unique(kvs), arrayConcat([span.attributes], span.events.attributes, span.links.attributes)) AS below,
+    arrayMap(kvs -> otlp_strings(kvs), below) AS below_string,
+    arrayMap(kvs -> otlp_ints(kvs), below) AS below_int,
+    arrayMap(kvs -> otlp_floats(kvs), below) AS below_float,
+    arrayMap(kvs -> otlp_bools(kvs), below) AS below_bool,
+    arrayMap(kvs -> otlp_others(kvs), below) AS below_other,
+    length(span.events) AS events,
+    events + 2 AS first_link
 SELECT
     instance, received_at,
     toFixedString(substring(span.trace_id, 1, 16), 16) AS trace_id,
@@ -121,31 +135,45 @@ SELECT
     span.dropped_attributes_count AS dropped_attributes,
     span.dropped_events_count AS dropped_events,
     span.dropped_links_count AS dropped_links,
-    otlp_strings(span_attributes) AS attributes_string,
-    otlp_ints(span_attributes) AS attributes_int,
-    otlp_floats(span_attributes) AS attributes_float,
-    otlp_bools(span_attributes) AS attributes_bool,
-    otlp_others(span_attributes) AS attributes_other,
-    resource_string, resource_int, resource_float, resource_bool, resource_other,
+    below_string[1] AS attributes_string,
+    below_int[1] AS attributes_int,
+    below_float[1] AS attributes_float,
+    below_bool[1] AS attributes_bool,
+    below_other[1] AS attributes_other,
+    above_string[1] AS resource_string,
+    above_int[1] AS resource_int,
+    above_float[1] AS resource_float,
+    above_bool[1] AS resource_bool,
+    above_other[1] AS resource_other,
     resource_dropped, resource_entities, resource_schema_url,
     scope_name, scope_version,
-    scope_string, scope_int, scope_float, scope_bool, scope_other, scope_dropped, scope_schema_url,
+    above_string[2] AS scope_string,
+    above_int[2] AS scope_int,
+    above_float[2] AS scope_float,
+    above_bool[2] AS scope_bool,
+    above_other[2] AS scope_other,
+    scope_dropped, scope_schema_url,
     span.events.time_unix_nano AS event_time,
     span.events.name AS event_name,
-    arrayMap(kvs -> otlp_strings(kvs), event_attributes) AS event_string,
-    arrayMap(kvs -> otlp_ints(kvs), event_attributes) AS event_int,
-    arrayMap(kvs -> otlp_floats(kvs), event_attributes) AS event_float,
-    arrayMap(kvs -> otlp_bools(kvs), event_attributes) AS event_bool,
-    arrayMap(kvs -> otlp_others(kvs), event_attributes) AS event_other,
+    arraySlice(below_string, 2, events) AS event_string,
+    arraySlice(below_int, 2, events) AS event_int,
+    arraySlice(below_float, 2, events) AS event_float,
+    arraySlice(below_bool, 2, events) AS event_bool,
+    arraySlice(below_other, 2, events) AS event_other,
     span.events.dropped_attributes_count AS event_dropped,
     span.links.trace_id AS link_trace_id,
     span.links.span_id AS link_span_id,
     span.links.trace_state AS link_trace_state,
     span.links.flags AS link_flags,
-    arrayMap(kvs -> otlp_strings(kvs), link_attributes) AS link_string,
-    arrayMap(kvs -> otlp_ints(kvs), link_attributes) AS link_int,
-    arrayMap(kvs -> otlp_floats(kvs), link_attributes) AS link_float,
-    arrayMap(kvs -> otlp_bools(kvs), link_attributes) AS link_bool,
-    arrayMap(kvs -> otlp_others(kvs), link_attributes) AS link_other,
-    span.links.dropped_attributes_count AS link_dropped
+    arraySlice(below_string, first_link) AS link_string,
+    arraySlice(below_int, first_link) AS link_int,
+    arraySlice(below_float, first_link) AS link_float,
+    arraySlice(below_bool, first_link) AS link_bool,
+    arraySlice(below_other, first_link) AS link_other,
+    span.links.dropped_attributes_count AS link_dropped,
+    otlp_names(span.attributes) AS span_names,
+    resource_names,
+    scope_names,
+    otlp_names(arrayFlatten(span.events.attributes)) AS event_names,
+    otlp_names(arrayFlatten(span.links.attributes)) AS link_names
 FROM each;

@@ -75,4 +75,6 @@ SETTINGS index_granularity = 1024, non_replicated_deduplication_window = 10000,
     fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1,
     lightweight_mutation_projection_mode = 'rebuild';
 
-CREATE MATERIALIZED VIEW arrivals_to_spans TO spans AS SELECT * FROM arrivals;
+CREATE MATERIALIZED VIEW arrivals_to_spans TO spans AS
+SELECT * EXCEPT (span_names, resource_names, scope_names, event_names, link_names)
+FROM arrivals;
