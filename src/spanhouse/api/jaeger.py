@@ -84,7 +84,7 @@ def trace(request: HttpRequest, trace_id: str) -> HttpResponse:
     """The whole trace; `start` and `end` are a hint to slower stores."""
     scope = query_scope(request)
     parameters.time_range(request.GET, US_IN_NS)
-    found = find.trace(scope, find.parse_trace_id(trace_id))
+    found = find.trace(scope, find.parse_trace_id(trace_id.strip()))
     return _traces([found], Notices(), raw=jaeger_parameters.flag(request.GET, "raw"))
 
 

@@ -67,7 +67,7 @@ def trace(request: HttpRequest, trace_id: str) -> HttpResponse:
     asked = _Asked(request.GET.dict())
     for name in ("startTime", "endTime"):
         asked.moment(name)  # a hint to slower stores, which must be a time nonetheless
-    found = find.trace(scope, find.parse_trace_id(trace_id))
+    found = find.trace(scope, find.parse_trace_id(trace_id.strip()))
     notices = Notices()
     notices.truncated(found)
     return notices.on(_traces([_resource_spans(found.spans, raw=asked.flag("rawTraces"))]))
