@@ -13,13 +13,14 @@ from typing import NamedTuple
 
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, Span
 
 from spanhouse.base.errors import Malformed
 from spanhouse.base.limits import SPAN_BYTES_MAX
-from spanhouse.tracing.spans.model import NO_SPAN_ID, SPAN_ID_BYTES, TRACE_ID_BYTES, UNKNOWN_SERVICE
+from spanhouse.tracing.spans.model import NO_SPAN_ID, SPAN_ID_BYTES, TRACE_ID_BYTES
 from spanhouse.tracing.wire.faults import find_fault
+from spanhouse.tracing.wire.service import service_of
+from spanhouse.tracing.wire.span_limits import SpanLimits
 
 NO_TRACE_ID = bytes(TRACE_ID_BYTES)
 PARENT_ID_LENGTHS = (0, SPAN_ID_BYTES)
@@ -46,14 +47,19 @@ class Refusals:
     """How many spans were refused and why; kept short whatever the batch holds."""
 
     reasons: Counter[str] = field(default_factory=Counter)
+    bytes: Counter[str] = field(default_factory=Counter)
+    said: dict[str, str] = field(default_factory=dict)
+    """A reason in words, where it is the name of a limit."""
     path: str = "resource_spans[{}].scope_spans[{}].spans[{}]"
     """How this encoding names the way to a span."""
     spans_left: int = 0
     """How many more spans a decoder may build before the batch is refused as a crowd of stubs."""
     first_path: str = ""
 
-    def add(self, reason: str, path: str) -> None:
+    def add(self, reason: str, path: str, size: int = 0) -> None:
+        """`size`: the span's encoded bytes, as far as it could be read."""
         self.reasons[reason] += 1
+        self.bytes[reason] += size
         self.first_path = self.first_path or path
 
     @property
@@ -63,7 +69,8 @@ class Refusals:
     def __str__(self) -> str:
         if not self.reasons:
             return ""
-        listed = "; ".join(f"{count} × {reason}" for reason, count in self.reasons.most_common(5))
+        common = self.reasons.most_common(5)
+        listed = "; ".join(f"{count} × {self.said.get(reason, reason)}" for reason, count in common)
         noun = "span" if self.count == 1 else "spans"
         return f"{self.count} {noun} refused: {listed} (first at {self.first_path})"
 
@@ -78,10 +85,12 @@ class CheckedBody:
     rejected: int = 0
     reason: str = ""
     rules: Mapping[str, int] = field(default_factory=dict)
-    """How many spans broke which rule; the rules are few and fixed."""
+    """How many spans broke which rule; the rules are few and fixed, and the names of limits are among them."""
+    refused_bytes: Mapping[str, int] = field(default_factory=dict)
+    """How many bytes those spans had."""
 
 
-def read_protobuf(body: bytes) -> CheckedBody:
+def read_protobuf(body: bytes, limits: SpanLimits | None = None) -> CheckedBody:
     """Parse, check and count an ExportTraceServiceRequest. Raises Malformed, naming the field at fault."""
     if len(body) > CROWD_BODY_BYTES_MIN:
         _refuse_crowd(body)
@@ -92,18 +101,20 @@ def read_protobuf(body: bytes) -> CheckedBody:
     spans = sum(_span_count(resource_spans.scope_spans) for resource_spans in request.resource_spans)
     if spans > max(CROWD_SPANS_MIN, len(body) // VALID_SPAN_BYTES_MIN):
         raise _crowd(body)
-    return check(request, body, Refusals())
+    return check(request, body, Refusals(), limits)
 
 
-def check(request: ExportTraceServiceRequest, body: bytes | None, refusals: Refusals) -> CheckedBody:
-    """Remove the spans that break a rule and count the rest.
+def check(
+    request: ExportTraceServiceRequest, body: bytes | None, refusals: Refusals, limits: SpanLimits | None = None
+) -> CheckedBody:
+    """Remove the spans that break a rule or are over a limit, and count the rest.
 
     `body` is what the request was parsed from, if it was; `refusals` are those already refused while decoding.
     """
     refused_before = refusals.count
     size = request.ByteSize() if body is None else len(body)
-    if refused_before or _any_breaks_rules(request, size > SPAN_BYTES_MAX):
-        _remove_refused(request, refusals)
+    if limits or refused_before or _any_breaks_rules(request, size > SPAN_BYTES_MAX):
+        _remove_refused(request, refusals, limits)
     # The engine's reader refuses or misreads some encodings that protobuf allows (an overlong varint, a repeated
     # scalar, a oneof set twice, a known number of another wire type): what is stored is always the plain one.
     request.DiscardUnknownFields()  # type: ignore[no-untyped-call, unused-ignore]
@@ -112,7 +123,7 @@ def check(request: ExportTraceServiceRequest, body: bytes | None, refusals: Refu
         body = canonical
     portions = _portions(request, body)
     spans = sum(portion.spans for portion in portions)
-    return CheckedBody(body, spans, portions, refusals.count, str(refusals), refusals.reasons)
+    return CheckedBody(body, spans, portions, refusals.count, str(refusals), refusals.reasons, refusals.bytes)
 
 
 def _any_breaks_rules(request: ExportTraceServiceRequest, check_sizes: bool) -> bool:
@@ -152,19 +163,30 @@ def broken_rule(span: Span) -> str:
     return ""
 
 
-def _remove_refused(request: ExportTraceServiceRequest, refusals: Refusals) -> None:
+def _remove_refused(request: ExportTraceServiceRequest, refusals: Refusals, limits: SpanLimits | None) -> None:
     """Keep the good spans in their order; scopes and resources that are left without any go too."""
     for r, resource_spans in enumerate(request.resource_spans):
+        of_resource = limits.of_resource(resource_spans.resource) if limits else ""
         for s, scope_spans in enumerate(resource_spans.scope_spans):
+            of_all = of_resource or (limits.of_scope(scope_spans.scope) if limits else "")
             kept = []
             for i, span in enumerate(scope_spans.spans):
-                if rule := broken_rule(span):
-                    refusals.add(rule, refusals.path.format(r, s, i))
+                rule = broken_rule(span) or of_all or (limits.of_span(span) if limits else "")
+                if rule:
+                    refusals.add(rule, refusals.path.format(r, s, i), span.ByteSize())
                 else:
                     kept.append(span)
             if len(kept) < len(scope_spans.spans):
                 del scope_spans.spans[:]
                 scope_spans.spans.extend(kept)
+    if limits:
+        refusals.said |= limits.said(refusals.reasons)
+    if refusals.count:
+        _remove_empty(request)
+
+
+def _remove_empty(request: ExportTraceServiceRequest) -> None:
+    for resource_spans in request.resource_spans:
         full = [scope_spans for scope_spans in resource_spans.scope_spans if scope_spans.spans]
         del resource_spans.scope_spans[:]
         resource_spans.scope_spans.extend(full)
@@ -177,11 +199,11 @@ def _portions(request: ExportTraceServiceRequest, body: bytes) -> tuple[Portion,
     """One portion a service, in order of first sight; `body` is the canonical encoding of `request`."""
     if len(request.resource_spans) == 1:
         resource_spans = request.resource_spans[0]
-        return (Portion(_service(resource_spans.resource), _span_count(resource_spans.scope_spans), len(body)),)
+        return (Portion(service_of(resource_spans.resource), _span_count(resource_spans.scope_spans), len(body)),)
     sums: dict[str, tuple[int, int]] = {}
     start = 0
     for resource_spans, (_, end) in zip(request.resource_spans, records(body, 0, len(body), 1), strict=True):
-        service = _service(resource_spans.resource)
+        service = service_of(resource_spans.resource)
         spans, size = sums.get(service, (0, 0))
         sums[service] = (spans + _span_count(resource_spans.scope_spans), size + end - start)
         start = end
@@ -193,14 +215,6 @@ def _portions(request: ExportTraceServiceRequest, body: bytes) -> tuple[Portion,
 
 def _span_count(scopes: Iterable[ScopeSpans]) -> int:
     return sum(len(scope_spans.spans) for scope_spans in scopes)
-
-
-def _service(resource: Resource) -> str:
-    """As `spans.model.service_of`: the first `service.name`, if it is a string that is not empty."""
-    for attribute in resource.attributes:
-        if attribute.key == "service.name":
-            return attribute.value.string_value or UNKNOWN_SERVICE
-    return UNKNOWN_SERVICE
 
 
 def _refuse_crowd(body: bytes) -> None:

@@ -21,6 +21,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from spanhouse.base.errors import Malformed
 from spanhouse.base.limits import JSON_DEPTH_MAX
 from spanhouse.tracing.wire.otlp import CROWD_SPANS_MIN, CheckedBody, Refusals, check
+from spanhouse.tracing.wire.span_limits import SpanLimits
 
 Converter: TypeAlias = Callable[[Any, Any, int, Refusals], None]
 """Sets one field of a message from its JSON value; takes the message, the value, the depth and the refusals so far."""
@@ -68,7 +69,7 @@ class _IdFaultError(_FaultError):
         self.rule = f"{name} is not {digits} hex digits"
 
 
-def read_json(body: bytes) -> CheckedBody:
+def read_json(body: bytes, limits: SpanLimits | None = None) -> CheckedBody:
     """Parse, check and count an ExportTraceServiceRequest. Raises Malformed, naming the field at fault."""
     document = _parse(body)
     if not isinstance(document, dict):
@@ -82,7 +83,7 @@ def read_json(body: bytes) -> CheckedBody:
         _fill(request, document, _REQUEST_FIELDS, 0, refusals)
     except _FaultError as fault:
         raise Malformed(str(fault)) from None
-    return check(request, None, refusals)
+    return check(request, None, refusals, limits)
 
 
 def _parse(body: bytes) -> Any:
@@ -243,8 +244,9 @@ def _each_span(field: FieldDescriptor, inner: dict[str, Converter]) -> Converter
             try:
                 _fill(spans.add(), _object(item, depth), inner, depth + 1, refusals)
             except _IdFaultError as fault:
+                size = spans[-1].ByteSize()
                 del spans[-1]
-                refusals.add(fault.rule, fault.within(f"{json_name}[{i}]").path)
+                refusals.add(fault.rule, fault.within(f"{json_name}[{i}]").path, size)
             except _FaultError as fault:
                 raise fault.within(f"{json_name}[{i}]")  # noqa: B904
 

@@ -1,0 +1,39 @@
+"""A small file that the ingest processes of a node change one after another."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class LockedFile:
+    """Open and locked. Not synced: what a loss of power takes from it is an account of seconds, no span."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def read(self) -> bytes:
+        size = os.fstat(self._descriptor).st_size
+        return os.pread(self._descriptor, size, 0) if size else b""
+
+    def append(self, content: bytes) -> None:
+        os.pwrite(self._descriptor, content, os.fstat(self._descriptor).st_size)
+
+    def replace(self, content: bytes) -> None:
+        """Longer content first, then the cut: a process killed between leaves more, never less."""
+        os.pwrite(self._descriptor, content, 0)
+        os.ftruncate(self._descriptor, len(content))
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[LockedFile]:
+    """Wait for the lock, which others hold for microseconds and which ends with its process. Raises OSError."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield LockedFile(descriptor)
+    finally:
+        os.close(descriptor)
