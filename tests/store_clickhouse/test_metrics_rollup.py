@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,6 +14,7 @@ from spanhouse.tracing.plan.predicates import And, Attribute, Compare, Constant,
 from spanhouse.tracing.plan.scope import Scope, TimeRange
 from spanhouse.tracing.spans.model import Span
 from spanhouse.tracing.store.clickhouse import metrics
+from spanhouse.tracing.store.clickhouse.engine import Answer
 from spanhouse.tracing.store.clickhouse.expire import ClickHouseEraser
 from spanhouse.tracing.store.clickhouse.metrics_rollup import minutes_of
 from spanhouse.tracing.store.metrics.grid import Grid
@@ -93,7 +95,12 @@ def test_whole_minutes_are_not_counted_from_spans(store: Store, monkeypatch: pyt
     store.put(scope.instance, [make_span(number, start_time=start + number * SECOND) for number in range(1, 600)])
     sent: list[str] = []
     query = store.engine.query
-    monkeypatch.setattr(store.engine, "query", lambda sql, *more: sent.append(sql) or query(sql, *more))
+
+    def watched(sql: str, *more: Any) -> Answer:
+        sent.append(sql)
+        return query(sql, *more)
+
+    monkeypatch.setattr(store.engine, "query", watched)
 
     answer = store.reader.metrics(MetricsRequest(scope, TimeRange(start, start + 10 * MINUTE), counts(SERVICE), MINUTE))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
 
 from spanhouse.base.errors import InvalidQuery
 from spanhouse.tracing.plan.metrics import (
@@ -17,20 +16,15 @@ from spanhouse.tracing.plan.metrics import (
     Threshold,
 )
 from spanhouse.tracing.plan.predicates import Predicate
-from spanhouse.tracing.plan.spansets import Spanset
+from spanhouse.tracing.store.clickhouse.asking import Asking
 from spanhouse.tracing.store.clickhouse.metrics_rollup import RollupQuery, minutes_of
-from spanhouse.tracing.store.clickhouse.metrics_series import SeriesQuery, fields_looked_up
+from spanhouse.tracing.store.clickhouse.metrics_series import SeriesQuery, fields_looked_up, needs_tree
+from spanhouse.tracing.store.clickhouse.metrics_whole import WholeSeries
 from spanhouse.tracing.store.clickhouse.presence import types_of
-from spanhouse.tracing.store.clickhouse.statements import Statement
 from spanhouse.tracing.store.metrics import second_stage
-from spanhouse.tracing.store.metrics.figures import series_of
+from spanhouse.tracing.store.metrics.figures import Found, series_of
 from spanhouse.tracing.store.metrics.grid import grid_of, series_max
-
-
-class Asking(Protocol):
-    """The statements of one question."""
-
-    def rows(self, statement: Statement) -> Sequence[Sequence[Any]]: ...
+from spanhouse.tracing.store.metrics.simple import condition_of
 
 
 class Measuring:
@@ -63,7 +57,15 @@ class Measuring:
         return side if isinstance(side, float | int) else self._of(side)
 
     def _measured(self, series: Series) -> Sequence[MetricSeries]:
-        scope, most, where = self._request.scope, self._groups_max(series), predicate_of(series.spans)
+        where = condition_of(series.spans)
+        if where is None or needs_tree(series, where):
+            tally = WholeSeries(self._asking, self._request.scope, series, self.grid).tally()
+            found, more = tally.largest(self._groups_max(series))
+            return series_of(series, self.grid, self._noted(found, more=more))
+        return series_of(series, self.grid, self._of_rows(series, where))
+
+    def _of_rows(self, series: Series, where: Predicate) -> list[Found]:
+        scope, most = self._request.scope, self._groups_max(series)
         minutes = minutes_of(series, where, self.grid)
         query: SeriesQuery | RollupQuery
         if minutes is not None:
@@ -73,22 +75,16 @@ class Measuring:
             types = types_of(self._asking.rows, scope, fields_looked_up(series))
             query = SeriesQuery(scope, series, where, self.grid, most, types)
             statement = query.statement()
-        rows = self._cut(self._asking.rows(statement), most)
-        return series_of(series, self.grid, query.found(rows))
+        rows = self._asking.rows(statement, "a series of each group")
+        return self._noted(query.found(rows[:most]), more=len(rows) > most)
 
     def _groups_max(self, series: Series) -> int:
         return max(1, self._series_max // max(1, len(series.quantiles)))
 
-    def _cut(self, rows: Sequence[Sequence[Any]], most: int) -> Sequence[Sequence[Any]]:
-        if len(rows) > most:
+    def _noted(self, found: list[Found], *, more: bool) -> list[Found]:
+        if more:
             self.warnings.append(
                 f"there are more than {self._series_max:,} series; these have the most spans. "
                 "Narrow the condition, or group by something with fewer values"
             )
-        return rows[:most]
-
-
-def predicate_of(spans: Spanset) -> Predicate:
-    if isinstance(spans, Predicate):
-        return spans
-    raise InvalidQuery("metrics over structural conditions and pipelines are not answered yet")
+        return found

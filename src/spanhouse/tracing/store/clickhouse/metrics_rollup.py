@@ -40,7 +40,7 @@ _BY_STATUS: Final[dict[Predicate, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Minutes:
-    """What of a series the rollup has: its figure, the condition on its columns, the first and the last whole minute."""
+    """What of a series the rollup has: a figure, the condition on its columns, the first and the last whole minute."""
 
     figure: str
     condition: Predicate

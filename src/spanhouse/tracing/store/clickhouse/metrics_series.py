@@ -66,7 +66,7 @@ class Keys:
             if plain is not None:
                 self.selected.append(f"{plain[1]} AS key{nth}")
             else:
-                kind, text = values.value(field)
+                kind, text = values.key(field)
                 self.selected += [f"{kind} AS kind{nth}", f"{text} AS key{nth}"]
         self.names = [column.rsplit(" AS ", 1)[1] for column in self.selected]
 

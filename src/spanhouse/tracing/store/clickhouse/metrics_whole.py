@@ -1,0 +1,172 @@
+# ruff: noqa: S608 (every value is a parameter; the guard reads each statement again)
+"""Series over structural conditions and pipelines: decided on whole traces, slice of time by slice.
+
+Of each slice the traces are looked at that have a span which may come out (`shape.sources`), whole, some at a time, and
+the resulting spans that start in the slice are counted. So every span is counted once, however long its trace lasts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final
+
+import numpy as np
+
+from spanhouse.tracing.plan.metrics import Series
+from spanhouse.tracing.plan.predicates import Field, Predicate
+from spanhouse.tracing.plan.scope import Scope, TimeRange
+from spanhouse.tracing.plan.shape import sources
+from spanhouse.tracing.store.clickhouse.asking import Asking
+from spanhouse.tracing.store.clickhouse.columns import WholeTraces, fetch
+from spanhouse.tracing.store.clickhouse.conditions import Conditions
+from spanhouse.tracing.store.clickhouse.expressions import joined
+from spanhouse.tracing.store.clickhouse.sources import NOTHING, needs_of
+from spanhouse.tracing.store.clickhouse.statements import BUCKET_NS, Build
+from spanhouse.tracing.store.evaluation.atoms import possible
+from spanhouse.tracing.store.evaluation.columns import Asked, Spans
+from spanhouse.tracing.store.evaluation.forest import Forest, Numbers
+from spanhouse.tracing.store.evaluation.spansets import asked_by, evaluate
+from spanhouse.tracing.store.metrics.grid import Grid
+from spanhouse.tracing.store.metrics.labels import Labels
+from spanhouse.tracing.store.metrics.tally import Tally
+
+SPANS_AT_ONCE: Final = 1_000_000
+"""about so many are looked at together"""
+TRACES_AT_ONCE: Final = 50_000
+SLICE_NS: Final = 12 * BUCKET_NS
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """Traces of a slice, in the order of their ids, all of whose spans start in these buckets."""
+
+    part: TimeRange
+    buckets: tuple[int, int]
+    size: int
+    after: bytes | None = None
+
+
+class WholeSeries:
+    """Counts the spans of one series up in a `Tally`."""
+
+    def __init__(self, asking: Asking, scope: Scope, series: Series, grid: Grid) -> None:
+        self._asking = asking
+        self._scope = scope
+        self._series = series
+        self._grid = grid
+        self._asked = asked_by(series.spans)
+        _ask_for(self._asked, series)
+        self._spans, self._traces = 0, 0
+
+    def tally(self) -> Tally:
+        tally = Tally(self._series, self._grid)
+        for part in _slices(self._grid.range):
+            for traces in self._of_slice(part):
+                self._count(tally, traces, part)
+        return tally
+
+    # -- which traces
+
+    def _of_slice(self, part: TimeRange) -> Iterator[WholeTraces]:
+        """Some at a time, in the order of their ids; each once, though spans may arrive meanwhile."""
+        bounds = self._buckets_of(part)
+        page = None if bounds is None else _Page(part, bounds, self._size())
+        while page is not None:
+            traces = fetch(self._asking, self._scope, self._asked, partial(self._some, page))
+            self._spans += len(traces.start)
+            self._traces += len(traces.ids)
+            yield traces
+            full = len(traces.ids) == page.size
+            page = replace(page, after=traces.ids[-1], size=self._size()) if full else None
+
+    def _some(self, page: _Page, build: Build) -> str:
+        following = [] if page.after is None else [f"trace_id > {_id(build, page.after)}"]
+        source = build.source("spans", build.started_in(page.part), self._candidate(build), *following)
+        first, last = (build.parameter(bucket, "UInt32") for bucket in page.buckets)
+        return (
+            f"start_bucket BETWEEN {first} AND {last} AND trace_id IN "
+            f"(SELECT trace_id FROM {source} GROUP BY trace_id ORDER BY trace_id LIMIT {int(page.size)})"
+        )
+
+    def _buckets_of(self, part: TimeRange) -> tuple[int, int] | None:
+        """Between which buckets of time all spans of the slice's traces start; None: there are no traces."""
+        if self._scope.services is not None:
+            return 0, 2**32 - 1
+        build = Build(self._scope)
+        candidates = build.source("spans", build.started_in(part), self._candidate(build))
+        source = build.source("trace_summaries", f"trace_id IN (SELECT trace_id FROM {candidates})", service=None)
+        statement = build.done(f"SELECT count(), min(start_bucket), max(start_bucket) FROM {source}")
+        ((count, first, last),) = self._asking.rows(statement, "when the traces of a slice take place")
+        return (first, last) if count else None
+
+    def _candidate(self, build: Build) -> str:
+        """What a span satisfies that may come out."""
+        conditions = [Conditions(build).sql(possible(each, _not_in_a_row)) for each in sources(self._series.spans)]
+        return f"({joined(' OR ', conditions, empty='0')})"
+
+    def _size(self) -> int:
+        each = self._spans / self._traces if self._traces else 20.0
+        return max(1, min(TRACES_AT_ONCE, int(SPANS_AT_ONCE / max(each, 1.0))))
+
+    # -- what comes out
+
+    def _count(self, tally: Tally, traces: WholeTraces, part: TimeRange) -> None:
+        sets = evaluate(self._series.spans, traces.forest, traces)
+        inside = (traces.start >= np.uint64(part.start)) & (traces.start <= np.uint64(part.end))
+        counted = sets.within & inside
+        spans, values = Spans(traces.forest, traces), None
+        if self._series.of is not None:
+            has, numbers = spans.number(self._series.of)
+            counted &= has & ~np.isnan(numbers)
+            values = numbers[counted]
+        rows = np.flatnonzero(counted)
+        if not len(rows):
+            return
+        labels, which = self._labels(spans, rows)
+        tally.add(labels, which, self._steps(traces.start[rows]), values)
+
+    def _labels(self, spans: Spans, rows: Numbers) -> tuple[Sequence[Labels], Numbers]:
+        names = [label for label, _ in self._series.by]
+        if not names:
+            return [()], np.zeros(len(rows), np.int64)
+        columns = [spans.keys(field) for _, field in self._series.by]
+        groups, which = np.unique(np.stack([numbers[rows] for numbers, _ in columns]), axis=1, return_inverse=True)
+        labels = [
+            tuple((name, values[place]) for name, (_, values), place in zip(names, columns, group, strict=True))
+            for group in groups.T.tolist()
+        ]
+        return labels, which.reshape(-1)
+
+    def _steps(self, starts: np.ndarray[tuple[int, ...], np.dtype[np.uint64]]) -> Numbers:
+        if self._grid.step is None:
+            return np.zeros(len(starts), np.int64)
+        return (starts // np.uint64(self._grid.step)).astype(np.int64) - self._grid.first
+
+
+def _ask_for(asked: Asked, series: Series) -> None:
+    """The columns that the series takes besides those of its spans."""
+    nothing = np.zeros(0, np.int64)
+    spans = Spans(Forest(nothing, np.zeros(0, np.uint64), np.zeros(0, np.uint64)), asked)
+    fields: list[Field] = [field for _, field in series.by]
+    for field in fields:
+        spans.keys(field)
+    if series.of is not None:
+        spans.number(series.of)
+
+
+def _slices(time_range: TimeRange) -> Iterator[TimeRange]:
+    start = time_range.start
+    while start <= time_range.end:
+        end = min((start // SLICE_NS + 1) * SLICE_NS - 1, time_range.end)
+        yield TimeRange(start, end)
+        start = end + 1
+
+
+def _id(build: Build, trace_id: bytes) -> str:
+    return f"toFixedString(unhex({build.parameter(trace_id.hex(), 'String')}), 16)"
+
+
+def _not_in_a_row(leaf: Predicate) -> bool:
+    return needs_of(leaf) != NOTHING
