@@ -155,6 +155,14 @@ def test_what_is_odd_is_warned_of_and_nothing_stored_is_changed(api: Client, rea
     assert get(api, "/traces/abc1", raw_traces="1")["result"] == to_json(reader.spans[::-1])
 
 
+@pytest.mark.report("V21")
+def test_a_chain_of_10_000_spans_comes_whole(api: Client, reader: PeerReader) -> None:
+    reader.spans = [make_span(number + 1, number) for number in range(10_000)]
+
+    assert len(spans_of(get(api, "/traces/abc1"))) == 10_000
+
+
+@pytest.mark.report("V23")
 def test_spans_keep_their_times(api: Client, reader: PeerReader) -> None:
     reader.spans = [make_span(1, lasts=5), make_span(2, 1, at=-3_000, lasts=9_000, service="pay")]
 

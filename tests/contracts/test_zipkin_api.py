@@ -267,6 +267,24 @@ def test_a_shared_id_shows_both_sides_and_a_resent_span_once(reader: PeerReader,
     ]
 
 
+@pytest.mark.report("V21")
+def test_a_chain_of_10_000_spans_comes_whole(reader: PeerReader, api: Client) -> None:
+    assert len(one(reader, api, *(make_span(number + 1, number) for number in range(10_000)))) == 10_000
+
+
+@pytest.mark.report("V22")
+def test_a_span_without_a_time_is_found_by_its_id_only(reader: PeerReader, api: Client) -> None:
+    (span,) = one(reader, api, make_span(start_time=0, end_time=0, service="shop"))
+
+    assert "timestamp" not in span
+    assert found(api) == []
+
+
+@pytest.mark.report("V17")
+def test_parents_in_a_circle_end(reader: PeerReader, api: Client) -> None:
+    assert len(one(reader, api, make_span(1, 2), make_span(2, 1))) == 2
+
+
 @pytest.mark.report("V17")
 def test_a_span_that_is_its_own_parent_has_none(reader: PeerReader, api: Client) -> None:
     assert "parentId" not in one(reader, api, make_span(1, 1))[0]

@@ -7,27 +7,17 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from spanhouse.tracing.plan.calls import MINUTE_NS, CallsPoint, CallsRequest
-from spanhouse.tracing.plan.predicates import Attribute, Field, Predicate
-from spanhouse.tracing.plan.requests import EVERY_SPAN, Edge, SearchAnswer, TraceSearch
+from spanhouse.tracing.plan.requests import Edge, SearchAnswer, TraceSearch
 from spanhouse.tracing.plan.scope import Scope, TimeRange
-from spanhouse.tracing.plan.spansets import Both, Spanset
-from spanhouse.tracing.plan.values import FieldValue, FieldValues
 from spanhouse.tracing.spans.model import Span
-from spanhouse.tracing.traces.values import text_form
-from tests.kit import reference
-from tests.kit.fake_reader import FakeReader, holds
+from tests.kit.fake_reader import FakeReader
 
 
 class PeerReader(FakeReader):
     warnings: tuple[str, ...] = ()
 
     def search(self, request: TraceSearch) -> SearchAnswer:
-        by_trace: dict[bytes, list[Span]] = defaultdict(list)
-        for span in self._seen(request.scope):
-            by_trace[span.trace_id].append(span)
-        matched = {id(span) for spans in by_trace.values() for span in yielded(request.where, spans)}
-        found = _Among(self, matched).search(replace(request, where=EVERY_SPAN))
-        return replace(found, warnings=self.warnings)
+        return replace(super().search(request), warnings=self.warnings)
 
     def edges(self, scope: Scope, time_range: TimeRange) -> Sequence[Edge]:
         by_id = {(span.trace_id, span.span_id): span for span in self._seen(scope)}
@@ -39,17 +29,6 @@ class PeerReader(FakeReader):
                 calls[parent.service, span.service] += 1
                 errors[parent.service, span.service] += span.is_error
         return [Edge(*ends, calls[ends], errors[ends]) for ends in sorted(calls)]
-
-    def field_values(
-        self, scope: Scope, time_range: TimeRange, field: Field, limit: int, where: Predicate = EVERY_SPAN
-    ) -> FieldValues:
-        assert isinstance(field, Attribute)
-        found: Counter[str] = Counter()
-        for span in self._within(scope, time_range):
-            attributes = span.attributes if field.scope == "span" else span.resource.attributes
-            if field.name in attributes and holds(where, span):
-                found[text_form(attributes[field.name])] += 1
-        return FieldValues(tuple(FieldValue("string", text, seen) for text, seen in found.most_common(limit)))
 
     def first_attribute_values(
         self,
@@ -90,26 +69,3 @@ class PeerReader(FakeReader):
                 errors = sum(span.is_error for span in spans)
                 points.append(CallsPoint(service, operation, at, len(spans), errors, float(quantile)))
         return sorted(points, key=lambda point: (point.service, point.operation, point.at))
-
-
-class _Among(FakeReader):
-    """Matches those spans only."""
-
-    def __init__(self, reader: FakeReader, matched: set[int]) -> None:
-        super().__init__(reader.spans, reader.instance)
-        self._matched = matched
-
-    def search(self, request: TraceSearch) -> SearchAnswer:
-        everything = super().search(replace(request, limit=len(self.spans) or 1))
-        shown = {span.trace_id for span in self._within(request.scope, request.range) if id(span) in self._matched}
-        traces = [trace for trace in everything.traces if trace.summary.trace_id in shown]
-        return SearchAnswer(tuple(traces[: request.limit]))
-
-
-def yielded(where: Spanset, spans: Sequence[Span]) -> list[Span]:
-    """The spans of one trace that the condition yields."""
-    if isinstance(where, Both):
-        left, right = yielded(where.left, spans), yielded(where.right, spans)
-        return [*left, *right] if left and right else []
-    summary = reference.summarise(spans)
-    return [span for span in spans if reference.satisfies(span, where, summary)]  # type: ignore[arg-type]

@@ -6,7 +6,7 @@ under its client's id is `shared`; a span that names itself as its parent has no
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import ip_address
 from typing import Any, Final
 
@@ -56,14 +56,19 @@ _PORT_MAX: Final = 65_535
 
 def to_zipkin(spans: Sequence[Span]) -> list[Json]:
     """The spans of one trace, each once, parents before children."""
-    tree = build(spans)
-    clients = {span.span_id for span in tree.spans if span.kind == SpanKind.CLIENT}
-    return [span_json(span, shared=span.kind == SpanKind.SERVER and span.span_id in clients) for span in tree.spans]
+    return list(_each(spans))
 
 
 def zipkin_text(spans: Sequence[Span]) -> str:
-    """The same as JSON text."""
-    return list_text(to_zipkin(spans))
+    """The same as JSON text, for as many spans as an answer holds."""
+    return list_text(_each(spans))
+
+
+def _each(spans: Sequence[Span]) -> Iterator[Json]:
+    tree = build(spans)
+    clients = {span.span_id for span in tree.spans if span.kind == SpanKind.CLIENT}
+    for span in tree.spans:
+        yield span_json(span, shared=span.kind == SpanKind.SERVER and span.span_id in clients)
 
 
 def trace_id_text(trace_id: bytes) -> str:
