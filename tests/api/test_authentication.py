@@ -15,7 +15,8 @@ from spanhouse.api.authentication import query_scope
 from spanhouse.base.clock import FixedClock
 from spanhouse.base.errors import Forbidden, Malformed, Refused, Unauthenticated
 from spanhouse.customers.accounts.models import User
-from spanhouse.customers.instances import services
+from spanhouse.customers.instances import service_life, services
+from spanhouse.customers.instances.holds import Hold
 from spanhouse.customers.instances.models import Key
 from tests.kit.accounts import NOON, operator, shop
 
@@ -110,7 +111,7 @@ def test_an_ingest_key_reads_nothing() -> None:
 
 
 def test_an_instance_that_may_not_be_queried_says_why(token: str) -> None:
-    services.change_instance(Key.objects.get().instance, query=False, denial="unpaid since May", now=NOON)
+    service_life.place_hold(Key.objects.get().instance, Hold.MEASURE, "unpaid since May", now=NOON)
 
     with pytest.raises(Forbidden, match="unpaid since May"):
         query_scope(ask(Authorization=f"Bearer {token}"))

@@ -9,7 +9,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.conf import settings
 
+from spanhouse.customers.instances import service_life
 from spanhouse.customers.instances import services as instances
+from spanhouse.customers.instances.holds import Hold
 from spanhouse.customers.instances.models import Instance
 from spanhouse.tracing.spans.model import Span
 from tests.browser.conftest import Console
@@ -171,7 +173,7 @@ def test_choosing_another_instance_shows_only_its_spans(console: Console) -> Non
 def test_a_suspended_instance_says_why_on_every_page(console: Console) -> None:
     console.expected = ("403",)
     local = Instance.objects.get(pk="local")
-    instances.change_instance(local, query=False, ingest=False, denial="The term ended on 2026-11-01.", now=NOON)
+    service_life.place_hold(local, Hold.MEASURE, "The term ended on 2026-11-01.", now=NOON)
 
     seen = [console.open(path).inner_text("main") for path in ("/", "/services", "/explore", "/keys")]
 

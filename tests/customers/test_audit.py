@@ -189,7 +189,8 @@ def test_each_account_has_a_chain_of_its_own() -> None:
 
     assert [entry.number for entry in entries(first.pk).order_by("number")] == [1, 2, 3]
     assert entries(second.pk).order_by("number")[0].number == 1
-    assert {verdict.account: verdict.broken_at for verdict in chain.verify_all()} == {first.pk: None, second.pk: None}
+    verdicts = {verdict.account: verdict.broken_at for verdict in chain.verify_all()}
+    assert verdicts == {INSTALLATION: None, first.pk: None, second.pk: None}
 
 
 TAMPERING: dict[str, str] = {

@@ -168,10 +168,15 @@ def test_a_retention_out_of_bounds_is_refused(days: int) -> None:
 def test_a_change_of_an_instance_is_published(settings: Settings) -> None:
     _, _, local = operator()
 
-    services.change_instance(local, ingest=False, denial="moved away", retention_days=30, now=NOON)
+    services.change_instance(local, intake=False, retention_days=30, now=NOON)
 
     grant = published(settings).instances["local"]
-    assert (grant.ingest, grant.query, grant.denial, grant.retention_days) == (False, True, "moved away", 30)
+    assert (grant.ingest, grant.query, grant.denial, grant.retention_days) == (
+        False,
+        True,
+        "intake of this instance is switched off",
+        30,
+    )
 
 
 def test_a_change_that_fails_publishes_nothing(settings: Settings) -> None:

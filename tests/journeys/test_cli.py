@@ -118,12 +118,46 @@ def test_a_table_in_a_pipe_has_one_line_for_each_row(server: RunningServer) -> N
 def test_an_instance_is_made_and_changed(server: RunningServer) -> None:
     made = server.cli_json("instance", "create", "staging", "--retention-days", "3")
 
-    server.cli("instance", "set", made["id"], "--retention-days", "4", "--no-ingest", "--denial", "moved")
+    server.cli("instance", "set", made["id"], "--retention-days", "4", "--no-intake")
 
     shown = server.cli_json("instance", "show", made["id"])
     assert (shown["retention_days"], shown["ingest"], shown["query"]) == (4, False, True)
     key = server.cli_json("key", "create", "x", "--instance", made["id"])
     wait_until(lambda: send(server, key["secret"]) == 403, 1)
+
+
+@pytest.mark.clause("G10.1")
+def test_a_hold_stops_an_instance_within_a_second_and_lifting_it_restores(server: RunningServer) -> None:
+    made = server.cli_json("instance", "create", "noisy")["id"]
+    key = server.cli_json("key", "create", "x", "--instance", made)["secret"]
+    wait_until(lambda: send(server, key) == 200, 1)
+
+    held = server.cli_json("instance", "hold", made, "--reason", "floods the network")
+    wait_until(lambda: send(server, key) == 403, 1)
+    server.cli("instance", "lift", made)
+    wait_until(lambda: send(server, key) == 200, 1)
+
+    assert (held["holds"], held["ingest"], held["query"], held["denial"]) == (
+        ["measure"],
+        False,
+        False,
+        "floods the network",
+    )
+
+
+@pytest.mark.clause("G6.3")
+def test_an_instance_is_released_with_one_confirmation(server: RunningServer) -> None:
+    made = server.cli_json("instance", "create", "old")["id"]
+    key = server.cli_json("key", "create", "x", "--instance", made)["secret"]
+    wait_until(lambda: send(server, key) == 200, 1)
+
+    refused = server.cli("instance", "release", made, "--confirm", "yes", check=False)
+    server.cli("instance", "release", made, "--confirm", made)
+
+    wait_until(lambda: send(server, key) == 401, 1)
+    assert refused.returncode == 2
+    assert f"confirm with its id: {made}" in refused.stderr
+    assert server.cli("key", "create", "y", "--instance", made, check=False).returncode == 2
 
 
 @pytest.mark.parametrize(
@@ -189,7 +223,21 @@ def test_config_lists_every_setting_and_its_source(server: RunningServer) -> Non
 
 @pytest.mark.parametrize(
     "command",
-    ["serve", "ingest", "console", "keeper", "config", "check", "login-link", "key", "instance", "audit", "clock"],
+    [
+        "serve",
+        "ingest",
+        "console",
+        "keeper",
+        "config",
+        "check",
+        "login-link",
+        "key",
+        "instance",
+        "account",
+        "agreement",
+        "audit",
+        "clock",
+    ],
 )
 def test_every_command_has_help(server: RunningServer, command: str) -> None:
     assert "Usage" in server.cli(command, "--help").stdout

@@ -5,7 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from spanhouse.customers.accounts import services as accounts
+from spanhouse.customers.accounts.audit.actors import by_user
 from spanhouse.customers.accounts.models import Account, User
+from spanhouse.customers.agreements import services as agreements
+from spanhouse.customers.agreements.selectors import in_effect
 from spanhouse.customers.instances import services as instances
 from spanhouse.customers.instances.models import LOCAL_INSTANCE, Instance
 
@@ -20,8 +23,16 @@ def operator(username: str = "alice") -> tuple[Account, User, Instance]:
     return account, user, local
 
 
+def sign(account: Account, user: User, *, now: datetime = NOON) -> None:
+    """The account's contract, by its owner, upon the papers in effect."""
+    agreements.publish_first(now=now)
+    versions = {str(kind): document.version for kind, document in in_effect(now).items()}
+    agreements.accept(account, versions, now=now, language="en", how="page", by=by_user(user))
+
+
 def shop(username: str = "bob") -> tuple[Account, User, Instance]:
     """Another party with an instance of its own."""
     account = instances.open_account("Shop", now=NOON)
     user = accounts.create_member(account, username, now=NOON)
+    sign(account, user)
     return account, user, instances.create_instance(account, "shop", now=NOON, retention_days=30)

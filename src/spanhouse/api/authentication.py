@@ -10,8 +10,10 @@ from django.http import HttpRequest
 
 from spanhouse.base.clock import to_datetime
 from spanhouse.base.errors import Forbidden, Unauthenticated
+from spanhouse.customers.accounts.audit.requests import by_request
 from spanhouse.customers.accounts.models import User
 from spanhouse.customers.accounts.operations import Operation
+from spanhouse.customers.agreements import services as agreements
 from spanhouse.customers.instances import access, selectors, services
 from spanhouse.customers.instances.access import Reading
 from spanhouse.customers.instances.models import Instance
@@ -99,6 +101,7 @@ def _by_session(request: HttpRequest, now_ns: int) -> Reading | None:
     reading = access.scope_for(request.user, instance, now) if instance else None
     if reading is None:
         raise Forbidden("there is no instance that you may read")
+    agreements.accept_by_use(reading.instance.account, now=now, by=by_request(request))
     return reading
 
 

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from spanhouse.base.errors import (
+    Conflict,
     Forbidden,
     NotFound,
     QueryLimitReached,
@@ -33,6 +34,7 @@ _STATUSES: Final[tuple[tuple[type[SpanhouseError], int], ...]] = (
     (Unauthenticated, 401),
     (Forbidden, 403),
     (NotFound, 404),
+    (Conflict, 409),
     (TooLarge, 413),
     (UnsupportedMedia, 415),
     (QueryLimitReached, 422),

@@ -8,6 +8,7 @@ SpanhouseError
 │   ├── UnsupportedMedia    a content type or encoding that is not spoken here
 │   ├── Unauthenticated     no key, or one that is unknown, expired or revoked
 │   ├── Forbidden           a good key, but not for this
+│   ├── Conflict            what the caller saw is another by now
 │   ├── NotFound            nothing there, or nothing this caller may see
 │   └── InvalidQuery        a query that is not in the language; carries the position
 └── Unavailable             try again later, carries when
@@ -48,6 +49,10 @@ class Unauthenticated(Refused):
 
 
 class Forbidden(Refused):
+    pass
+
+
+class Conflict(Refused):
     pass
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,6 +13,7 @@ from spanhouse.cli.environment import accounts_database, caller
 from spanhouse.cli.output import errors_in_one_line, out, print_json, print_table, warn
 
 if TYPE_CHECKING:
+    from spanhouse.customers.instances.holds import Hold
     from spanhouse.customers.instances.models import Instance
 
 app = typer.Typer(no_args_is_help=True, help="Instances: each keeps spans of its own.")
@@ -55,7 +57,7 @@ def create(
             else accounts.get_account(account)
         )
         days = settings.retention_days if retention_days is None else retention_days
-        _show(services.create_instance(owner, name, now=now, retention_days=days, by=by), as_json)
+        _show(services.create_instance(owner, name, now=now, retention_days=days, by=by), now, as_json)
         if was_open and selectors.loopback_instance() is None:
             warn(_LOOPBACK_CLOSED)
 
@@ -63,10 +65,10 @@ def create(
 @app.command("list")
 def list_(as_json: JsonOption = False) -> None:
     """List all instances."""
-    with errors_in_one_line(), accounts_database():
+    with errors_in_one_line(), accounts_database() as (_, now):
         from spanhouse.customers.instances import selectors
 
-        rows = [_row(instance) for instance in selectors.all_instances()]
+        rows = [_row(instance, now) for instance in selectors.all_instances()]
     if as_json:
         print_json(rows)
         return
@@ -77,10 +79,10 @@ def list_(as_json: JsonOption = False) -> None:
 @app.command()
 def show(instance: InstanceArgument = "local", as_json: JsonOption = False) -> None:
     """Show one instance."""
-    with errors_in_one_line(), accounts_database():
+    with errors_in_one_line(), accounts_database() as (_, now):
         from spanhouse.customers.instances import selectors
 
-        _show(selectors.get_instance(instance), as_json)
+        _show(selectors.get_instance(instance), now, as_json)
 
 
 @app.command("set")
@@ -88,16 +90,14 @@ def set_(
     instance: InstanceArgument,
     name: Annotated[str | None, typer.Option(help="Name that people see.")] = None,
     retention_days: Annotated[int | None, typer.Option(help="Days that spans are kept.")] = None,
-    ingest: Annotated[bool | None, typer.Option("--ingest/--no-ingest", help="Take spans in.")] = None,
-    query: Annotated[bool | None, typer.Option("--query/--no-query", help="Answer queries.")] = None,
-    denial: Annotated[str | None, typer.Option(help="What those who are refused are told.")] = None,
+    intake: Annotated[bool | None, typer.Option("--intake/--no-intake", help="Take spans in.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Change an instance.
 
     \b
     spanhouse instance set local --retention-days 30
-    spanhouse instance set i-4k9x0d2mfq7c --no-ingest --denial 'moved to another region'
+    spanhouse instance set i-4k9x0d2mfq7c --no-intake
     """
     with errors_in_one_line(), accounts_database() as (_, now):
         from spanhouse.customers.instances import selectors, services
@@ -106,17 +106,81 @@ def set_(
             selectors.get_instance(instance),
             name=name,
             retention_days=retention_days,
-            ingest=ingest,
-            query=query,
-            denial=denial,
+            intake=intake,
             now=now,
             by=caller(),
         )
-        _show(changed, as_json)
+        _show(changed, now, as_json)
 
 
-def _show(instance: Instance, as_json: bool) -> None:
-    row = _row(instance)
+@app.command()
+def hold(
+    instance: InstanceArgument,
+    reason: Annotated[str, typer.Option(help="Why; shown to those who are refused.")],
+    kind: Annotated[str, typer.Option(help="measure, danger, term or arrears.")] = "measure",
+    as_json: JsonOption = False,
+) -> None:
+    """Suspend an instance: nothing is taken in or read until the hold is lifted; what is stored stays.
+
+    \b
+    spanhouse instance hold i-4k9x0d2mfq7c --reason 'floods the network since 14:00'
+    """
+    with errors_in_one_line(), accounts_database() as (_, now):
+        from spanhouse.customers.instances import selectors, service_life
+
+        held = selectors.get_instance(instance)
+        service_life.place_hold(held, _hold(kind), reason, now=now, by=caller())
+        _show(held, now, as_json)
+
+
+@app.command()
+def lift(
+    instance: InstanceArgument,
+    kind: Annotated[str, typer.Option(help="measure, danger, term or arrears.")] = "measure",
+    reason: Annotated[str, typer.Option(help="Why, for the audit log.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Take a hold off an instance; service is back when it was the last.
+
+    \b
+    spanhouse instance lift i-4k9x0d2mfq7c --reason 'sender was mended'
+    """
+    with errors_in_one_line(), accounts_database() as (_, now):
+        from spanhouse.customers.instances import selectors, service_life
+
+        held = selectors.get_instance(instance)
+        service_life.lift_hold(held, _hold(kind), reason=reason, now=now, by=caller())
+        _show(held, now, as_json)
+
+
+@app.command()
+def release(
+    instance: InstanceArgument,
+    confirm: Annotated[str, typer.Option(help="The id once more: this cannot be undone.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Give an instance up for good: its keys stop at once, and nothing of it can be read any more.
+
+    \b
+    spanhouse instance release i-4k9x0d2mfq7c --confirm i-4k9x0d2mfq7c
+    """
+    with errors_in_one_line(), accounts_database() as (_, now):
+        from spanhouse.customers.instances import selectors, service_life
+
+        gone = service_life.release_instance(selectors.get_instance(instance), confirm, now=now, by=caller())
+        _show(gone, now, as_json)
+
+
+def _hold(kind: str) -> Hold:
+    from spanhouse.customers.instances.holds import Hold
+
+    if kind not in set(Hold):
+        raise Malformed(f"a hold is one of {', '.join(Hold)}, not {kind!r}")
+    return Hold(kind)
+
+
+def _show(instance: Instance, now: datetime, as_json: bool) -> None:
+    row = _row(instance, now)
     if as_json:
         print_json(row)
         return
@@ -124,15 +188,21 @@ def _show(instance: Instance, as_json: bool) -> None:
         out.print(f"{name:<15} {value}", markup=False)
 
 
-def _row(instance: Instance) -> dict[str, Any]:
+def _row(instance: Instance, now: datetime) -> dict[str, Any]:
+    from spanhouse.customers.instances import selectors, standing
+
+    grant, now_ns = selectors.instance_grant(instance), standing.to_ns(now)
     return {
         "id": instance.pk,
         "name": instance.name,
         "account": instance.account_id,
         "region": instance.region,
         "retention_days": instance.retention_days,
-        "ingest": instance.ingest,
-        "query": instance.query,
-        "denial": instance.denial,
+        "right": instance.right,
+        "holds": [hold.kind for hold in standing.live_holds(instance)],
+        "ingest": grant.may_ingest(now_ns),
+        "query": grant.may_query(now_ns),
+        "denial": "" if grant.may_ingest(now_ns) else grant.denial,
         "created": instance.created_at.isoformat(timespec="seconds"),
+        "released": instance.released_at.isoformat(timespec="seconds") if instance.released_at else None,
     }

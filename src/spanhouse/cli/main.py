@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from spanhouse.cli import audit, demo, instances, keys, operate, query, serve
+from spanhouse.cli import accounts, agreements, audit, demo, instances, keys, operate, query, serve
 
 app = typer.Typer(
     name="spanhouse",
@@ -43,6 +43,8 @@ app.command()(query.query)
 app.command()(demo.demo)
 app.add_typer(keys.app, name="key")
 app.add_typer(instances.app, name="instance")
+app.add_typer(accounts.app, name="account")
+app.add_typer(agreements.app, name="agreement")
 app.add_typer(audit.app, name="audit")
 app.command()(operate.config)
 app.command()(operate.check)

@@ -15,18 +15,20 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 
 from spanhouse.base.clock import Clock, to_datetime
-from spanhouse.base.errors import Forbidden, Malformed, NotFound, Refused, SpanhouseError, Unavailable
+from spanhouse.base.errors import Conflict, Forbidden, Malformed, NotFound, Refused, SpanhouseError, Unavailable
 from spanhouse.console import timerange, words
 from spanhouse.console.timerange import Chosen
+from spanhouse.customers.accounts.audit.requests import by_request
 from spanhouse.customers.accounts.models import User
 from spanhouse.customers.accounts.operations import Operation
-from spanhouse.customers.instances import access, selectors
+from spanhouse.customers.agreements import services as agreements
+from spanhouse.customers.instances import access, selectors, standing
 from spanhouse.customers.instances.access import Reading
 from spanhouse.customers.instances.models import Instance
 from spanhouse.tracing.plan.scope import Scope
 
 P = ParamSpec("P")
-_STATUSES = ((NotFound, 404), (Forbidden, 403), (Unavailable, 503))
+_STATUSES = ((NotFound, 404), (Forbidden, 403), (Conflict, 409), (Unavailable, 503))
 THEMES = ("auto", "light", "dark")
 
 
@@ -65,6 +67,7 @@ def visited(view: View[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponse
             chosen, problem = timerange.parse(request.GET, now_ns), None
         except Malformed as error:
             chosen, problem = timerange.parse({}, now_ns), error
+        agreements.accept_by_use(instance.account, now=to_datetime(now_ns), by=by_request(request))
         visit = Visit(request, instance, Scope(instance.pk, reading.services), chosen, now_ns)
         if problem:
             return failed(visit, problem)
@@ -128,7 +131,7 @@ def frame(visit: Visit) -> dict[str, Any]:
         "visit": visit,
         "instance": visit.instance,
         "instances": access.instances_seen(visit.request.user, to_datetime(visit.now_ns)),  # type: ignore[arg-type]
-        "denial": visit.instance.denial,
+        "denial": standing.why_suspended(visit.instance, to_datetime(visit.now_ns)),
         "chosen": visit.chosen,
         "presets": [(name, words.preset(name)) for name in timerange.PRESETS],
         "range_label": words.preset(visit.chosen.relative) if visit.chosen.relative else _("Custom range"),

@@ -21,6 +21,8 @@ CLOCK = SPANHOUSE.make_clock()
 GRANTS_PATH = SPANHOUSE.grants_path
 LOOPBACK_OPEN = SPANHOUSE.loopback_open and SPANHOUSE.host_is_loopback
 RETENTION_DAYS_NEW = SPANHOUSE.retention_days
+POLICY = {"retention_days": str(SPANHOUSE.retention_days), **SPANHOUSE.policy}
+CONTRACT_ZONE = SPANHOUSE.contract_zone
 CONSOLE_URL = SPANHOUSE.console_url
 TRUSTED_PROXIES = SPANHOUSE.trusted_proxies
 OTLP_HTTP_URL = f"http://{SPANHOUSE.reachable_host}:{SPANHOUSE.otlp_http_port}" if SPANHOUSE.otlp_http_port else ""
@@ -51,6 +53,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "spanhouse.customers.accounts",
+    "spanhouse.customers.agreements",
     "spanhouse.customers.instances",
     "spanhouse.console",
 ]

@@ -12,6 +12,7 @@ from spanhouse.customers.accounts import selectors as accounts
 from spanhouse.customers.accounts import services as account_services
 from spanhouse.customers.accounts.audit.actors import SYSTEM, By
 from spanhouse.customers.accounts.models import User
+from spanhouse.customers.agreements import services as agreements
 from spanhouse.customers.instances import publishing
 from spanhouse.customers.instances import services as instance_services
 from spanhouse.customers.instances.models import LOCAL_INSTANCE
@@ -45,6 +46,7 @@ def set_up(now: datetime, retention_days: int) -> None:
 def prepare(now: datetime, retention_days: int) -> None:
     """Everything that must hold before the first request: tables, the operator, the published Grants."""
     prepare_database()
+    agreements.publish_first(now=now)
     set_up(now, retention_days)
     publishing.reconcile()
 

@@ -12,6 +12,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal, Self
 from urllib.parse import urlsplit
+from zoneinfo import available_timezones
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
@@ -24,6 +25,7 @@ from pydantic_settings import (
 from spanhouse.base.clock import Clock, SystemClock, TrialClock
 from spanhouse.base.errors import ConfigurationError
 from spanhouse.base.limits import JOURNAL_BYTES_MAX, RETENTION_DAYS_DEFAULT, RETENTION_DAYS_MAX
+from spanhouse.customers.agreements import policy as agreement_policy
 
 ENV_PREFIX = "SPANHOUSE_"
 CONFIG_VARIABLE = "SPANHOUSE_CONFIG"
@@ -58,6 +60,10 @@ class Settings(BaseSettings):
     )
     retention_days: int = Field(
         RETENTION_DAYS_DEFAULT, ge=1, le=RETENTION_DAYS_MAX, description="days a new instance keeps its spans"
+    )
+    contract_zone: str = Field("Asia/Shanghai", description="time zone in which contracts count days and months")
+    policy: dict[str, str] = Field(
+        default_factory=dict, description="figures of the agreement that differ from their defaults, by name (JSON)"
     )
     loopback_open: bool = Field(
         True, description="let programs on this machine send and query without a key while there is one account"
@@ -106,6 +112,28 @@ class Settings(BaseSettings):
     @classmethod
     def _known_database(cls, value: str) -> str:
         return _with_scheme(value, ("sqlite", "postgresql", "postgres"))
+
+    @field_validator("contract_zone", mode="after")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError("is no time zone such as Asia/Shanghai")
+        return value
+
+    @field_validator("policy", mode="before")
+    @classmethod
+    def _as_text(cls, value: object) -> object:
+        """A TOML file says figures as numbers."""
+        return {name: str(figure) for name, figure in value.items()} if isinstance(value, dict) else value
+
+    @field_validator("policy", mode="after")
+    @classmethod
+    def _known_figures(cls, value: dict[str, str]) -> dict[str, str]:
+        try:
+            agreement_policy.check(value)
+        except ConfigurationError as error:
+            raise ValueError(str(error)) from error
+        return value
 
     @field_validator("public_url", mode="after")
     @classmethod

@@ -25,7 +25,7 @@ class Reading:
 
 
 def instances_for(user: User, operation: Operation, now: datetime) -> QuerySet[Instance]:
-    """Instances with which `user` may do this, at least in part."""
+    """Instances, not yet released, with which `user` may do this, at least in part."""
     return _reached(permit for permit in permits_of(user, now) if operation in permit.operations)
 
 
@@ -90,4 +90,4 @@ def _reached(permits: Iterable[Permit]) -> QuerySet[Instance]:
     for permit in permits:
         named = Q() if permit.instances is None else Q(pk__in=permit.instances)
         reach |= Q(account=permit.account) & named
-    return Instance.objects.filter(reach)
+    return Instance.objects.filter(reach, released_at=None)

@@ -9,6 +9,7 @@ from django.db import models
 from spanhouse.base.ids import new_id
 from spanhouse.base.limits import RETENTION_DAYS_MAX
 from spanhouse.customers.accounts.models import Account, Grant
+from spanhouse.customers.instances.holds import Hold, Right
 
 LOCAL_INSTANCE = "local"
 """Id of the instance that the first start makes for the operator."""
@@ -23,7 +24,7 @@ def _new_key_id() -> str:
 
 
 class Instance(models.Model):
-    """A place for spans of its own. `ingest` and `query` say what it may do now, `denial` why not."""
+    """A place for spans of its own. Whether it is in service is derived: `selectors.standing`."""
 
     id = models.CharField(primary_key=True, max_length=40, default=_new_instance_id, editable=False)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="instances")
@@ -32,10 +33,14 @@ class Instance(models.Model):
     retention_days = models.PositiveIntegerField(
         validators=[MinValueValidator(1), MaxValueValidator(RETENTION_DAYS_MAX)]
     )
-    ingest = models.BooleanField(default=True)
-    query = models.BooleanField(default=True)
-    denial = models.CharField(max_length=500, blank=True)
+    intake = models.BooleanField(default=True)
+    """The customer's own switch: spans are taken in."""
+    right = models.CharField(max_length=10, choices=[(right.value, right.value) for right in Right])
+    term_ends_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
+    released_at = models.DateTimeField(null=True, blank=True)
+    release = models.CharField(max_length=10, blank=True)
+    """Why it was released."""
 
     class Meta:
         ordering = ("created_at", "id")
@@ -48,6 +53,31 @@ class Instance(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.id})"
+
+
+class HoldRow(models.Model):
+    """One hold on an instance, from when it was placed until it was lifted. `holds.RULES` says when it may be."""
+
+    instance = models.ForeignKey(Instance, on_delete=models.PROTECT, related_name="holds")
+    kind = models.CharField(max_length=10, choices=[(kind.value, kind.value) for kind in Hold])
+    reason = models.CharField(max_length=500)
+    placed_by = models.CharField(max_length=254)
+    placed_at = models.DateTimeField()
+    deadline = models.DateTimeField(null=True, blank=True)
+    """At which the instance is released, if the hold is one that ends so."""
+    lifted_at = models.DateTimeField(null=True, blank=True)
+    lifted_by = models.CharField(max_length=254, blank=True)
+
+    class Meta:
+        ordering = ("placed_at", "id")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("instance", "kind"), condition=models.Q(lifted_at=None), name="one_live_hold_of_a_kind"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.kind} on {self.instance_id}"
 
 
 class Key(models.Model):

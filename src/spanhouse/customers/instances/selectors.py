@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections import defaultdict
+from collections.abc import Sequence
 
 from django.conf import settings
 from django.db.models import QuerySet
 
-from spanhouse.base.clock import NANOS_PER_SECOND
 from spanhouse.base.errors import NotFound
 from spanhouse.base.ids import digest_secret
 from spanhouse.contracts.grant import Grants, InstanceGrant, KeyGrant, KeyScope
 from spanhouse.customers.accounts import selectors as accounts
 from spanhouse.customers.accounts.models import Account, User
-from spanhouse.customers.instances.models import LOCAL_INSTANCE, GrantsVersion, Instance, Key
+from spanhouse.customers.instances import standing
+from spanhouse.customers.instances.models import LOCAL_INSTANCE, GrantsVersion, HoldRow, Instance, Key
+from spanhouse.customers.instances.standing import to_ns
 
 CHOSEN_INSTANCE = "instance"
 """Where a session remembers the instance that its person looks at."""
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def all_instances() -> QuerySet[Instance]:
@@ -75,18 +75,12 @@ def loopback_instance() -> str | None:
     """The instance that loopback may use without a key: only while the operator's is the one account."""
     if not settings.LOOPBACK_OPEN or accounts.account_count() != 1:
         return None
-    return LOCAL_INSTANCE if Instance.objects.filter(pk=LOCAL_INSTANCE).exists() else None
+    return LOCAL_INSTANCE if Instance.objects.filter(pk=LOCAL_INSTANCE, released_at=None).exists() else None
 
 
-def instance_grant(instance: Instance) -> InstanceGrant:
-    return InstanceGrant(
-        instance=instance.pk,
-        name=instance.name,
-        retention_days=instance.retention_days,
-        ingest=instance.ingest,
-        query=instance.query,
-        denial=instance.denial,
-    )
+def instance_grant(instance: Instance, holds: Sequence[HoldRow] | None = None) -> InstanceGrant:
+    """What the instance may do, with the end of its term as a moment inside. `holds`: its live ones, if at hand."""
+    return standing.grant_of(instance, standing.live_holds(instance) if holds is None else holds)
 
 
 def key_grant(key: Key) -> KeyGrant:
@@ -95,7 +89,7 @@ def key_grant(key: Key) -> KeyGrant:
         digest=key.digest,
         instance=key.instance_id,
         scope=_scope(key),
-        expires_at_ns=_to_ns(key.expires_at) if key.expires_at else None,
+        expires_at_ns=to_ns(key.expires_at) if key.expires_at else None,
         origins=tuple(key.origins),
     )
 
@@ -104,7 +98,10 @@ def current_grants() -> Grants:
     """All Grants of this moment, never older than their version says."""
     # The version is read first: rows may then be newer than it, and the change that made them publishes again.
     row = GrantsVersion.objects.first()
-    instances = [instance_grant(instance) for instance in Instance.objects.all()]
+    holds = defaultdict(list)
+    for hold in HoldRow.objects.filter(lifted_at=None):
+        holds[hold.instance_id].append(hold)
+    instances = [instance_grant(instance, holds[instance.pk]) for instance in Instance.objects.all()]
     keys = [key_grant(key) for key in Key.objects.filter(revoked_at=None)]
     return Grants(
         version=row.version if row else 0,
@@ -116,9 +113,3 @@ def current_grants() -> Grants:
 
 def _scope(key: Key) -> KeyScope:
     return "ingest" if key.scope == Key.Scope.INGEST else "query"
-
-
-def _to_ns(moment: datetime) -> int:
-    """Exact at the database's microseconds, which floats are not."""
-    delta = moment - _EPOCH
-    return (delta.days * 86_400 + delta.seconds) * NANOS_PER_SECOND + delta.microseconds * 1000

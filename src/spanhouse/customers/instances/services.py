@@ -14,12 +14,15 @@ from spanhouse.base.errors import Malformed, NotFound
 from spanhouse.base.ids import digest_secret, new_id, new_secret
 from spanhouse.customers.accounts import access as accounts_access
 from spanhouse.customers.accounts import services as accounts
-from spanhouse.customers.accounts.audit.actors import SYSTEM, By
+from spanhouse.customers.accounts.audit.actors import SYSTEM, By, by_key
 from spanhouse.customers.accounts.audit.deeds import Deed
 from spanhouse.customers.accounts.audit.record import record
 from spanhouse.customers.accounts.models import Account
 from spanhouse.customers.accounts.operations import Operation
-from spanhouse.customers.instances import access, publishing
+from spanhouse.customers.agreements import selectors as agreements
+from spanhouse.customers.agreements import services as agreement_services
+from spanhouse.customers.instances import access, publishing, standing
+from spanhouse.customers.instances.holds import Right
 from spanhouse.customers.instances.models import Instance, Key
 
 _PREFIXES = {Key.Scope.INGEST: "shi", Key.Scope.QUERY: "shq"}
@@ -45,16 +48,21 @@ def create_instance(
     retention_days: int,
     region: str = "local",
     instance_id: str | None = None,
+    right: Right | None = None,
+    term_ends_at: datetime | None = None,
     by: By = SYSTEM,
 ) -> Instance:
     """Raises Malformed when a value makes no sense or the id is taken, Forbidden for who may not order."""
     accounts_access.require(by, Operation.ORDER, account, now)
+    agreements.require_contract(account)
     instance = Instance(
         id=instance_id or new_id("i"),
         account=account,
         name=name.strip(),
         region=region,
         retention_days=retention_days,
+        right=right or (Right.OWN if account.outside_contract else Right.METERED),
+        term_ends_at=term_ends_at,
         created_at=now,
     )
     _check(instance)
@@ -75,14 +83,13 @@ def change_instance(
     now: datetime,
     name: str | None = None,
     retention_days: int | None = None,
-    ingest: bool | None = None,
-    query: bool | None = None,
-    denial: str | None = None,
+    intake: bool | None = None,
     by: By = SYSTEM,
 ) -> Instance:
     """Change what is given, leave the rest. Raises Malformed when a value makes no sense."""
+    standing.require_service(instance, by, now)
     access.require(by, Operation.CONFIGURE, instance, now)
-    given = {"name": name, "retention_days": retention_days, "ingest": ingest, "query": query, "denial": denial}
+    given = {"name": name, "retention_days": retention_days, "intake": intake}
     changes = {field: value for field, value in given.items() if value is not None}
     row = Instance.objects.select_for_update().get(pk=instance.pk)
     before = {field: getattr(row, field) for field in changes}
@@ -110,6 +117,8 @@ def create_key(
 
     Raises Malformed when a value makes no sense, Forbidden for who may not do both: configure, and what it opens.
     """
+    standing.require_service(instance, by, now)
+    agreements.require_contract(instance.account)
     if expires_at is not None and expires_at <= now:
         raise Malformed("a key cannot expire in the past")
     if scope not in Key.Scope.values:
@@ -178,16 +187,20 @@ def _earlier(first: datetime | None, second: datetime | None) -> datetime | None
 
 def note_use(key: Key, *, now: datetime) -> None:
     """Remember that the key was used, to the minute: not every request is a write."""
+    agreement_services.accept_by_use(key.instance.account, now=now, by=by_key(key.pk, key.name))
     if _is_later(key.last_used_at, now):
         Key.objects.filter(pk=key.pk).update(last_used_at=now)
 
 
 def note_uses(uses: Mapping[str, datetime]) -> None:
     """Remember when the keys with these ids were used: to the minute too, only forward. Unknown ids are passed over."""
-    known = Key.objects.filter(pk__in=uses).values_list("pk", "last_used_at")
-    later = {key_id: uses[key_id] for key_id, noted in known if _is_later(noted, uses[key_id])}
+    known = Key.objects.filter(pk__in=uses).select_related("instance__account")
+    later = {key.pk: uses[key.pk] for key in known if _is_later(key.last_used_at, uses[key.pk])}
     if not later:
         return
+    for key in known:
+        if key.pk in later:
+            agreement_services.accept_by_use(key.instance.account, now=later[key.pk], by=by_key(key.pk, key.name))
     with transaction.atomic():
         for key_id, used_at in later.items():
             unused_since = Q(last_used_at=None) | Q(last_used_at__lt=used_at)

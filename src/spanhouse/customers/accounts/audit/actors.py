@@ -56,6 +56,11 @@ def by_nobody(*, ip: str = "", host: str = "", user_agent: str = "") -> By:
     return By(ActorKind.USER, ip=storable(ip, 45), host=storable(host, 255), user_agent=storable(user_agent, 300))
 
 
+def by_key(key_id: str, name: str) -> By:
+    """A program with a key or token."""
+    return By(ActorKind.KEY, id=key_id, name=storable(name, 254))
+
+
 def by_command(name: str = "") -> By:
     """A command on this machine; `name` is the system's name of who runs it."""
     return By(ActorKind.COMMAND, name=storable(name, 254), host=storable(socket.gethostname(), 255))
