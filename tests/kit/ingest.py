@@ -23,7 +23,9 @@ from spanhouse.contracts.grant import Grants, InstanceGrant, KeyGrant, KeyScope
 from spanhouse.runtime.ingest_process import IngestOptions, Ports, listen
 from spanhouse.tracing.ingest.grants import GrantsFile
 from spanhouse.tracing.ingest.intake import Intake
+from spanhouse.tracing.ingest.limiter import Limiter
 from spanhouse.tracing.ingest.pressure import IN_FLIGHT_BYTES_MAX, InFlight
+from spanhouse.tracing.ingest.refused import RefusedFile
 from spanhouse.tracing.ingest.uses import UseFile
 from spanhouse.tracing.journal import Envelope
 
@@ -82,6 +84,7 @@ class Receiver:
         self.journal = journal
         self.clock = clock
         self.uses = uses
+        self.refused = intake.limiter.refused
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{ports.otlp_http}", timeout=30)
 
     @property
@@ -132,7 +135,8 @@ def receiver(
     journal, clock = MemoryJournal(), FixedClock(NOW_NS)
     options = IngestOptions(directory, otlp_http_port=0, otlp_grpc_port=0, body_seconds_max=body_seconds_max)
     in_flight, uses = InFlight(in_flight_bytes_max), UseFile(options.uses_path)
-    intake = Intake(journal, GrantsFile(options.grants_path), clock, in_flight, uses)
+    limiter = Limiter.open(options.limits_path, RefusedFile(options.refused_path))
+    intake = Intake(journal, GrantsFile(options.grants_path), clock, in_flight, uses, limiter)
     thread = _ListenerThread(intake, options)
     try:
         running = Receiver(directory, thread.start(), intake, journal, clock, uses)

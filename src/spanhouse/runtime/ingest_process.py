@@ -16,6 +16,7 @@ import uvloop
 from spanhouse.base.clock import Clock, SystemClock
 from spanhouse.base.errors import ConfigurationError, SpanhouseError
 from spanhouse.base.limits import BODY_TIMEOUT_SECONDS, JOURNAL_BYTES_MAX
+from spanhouse.contracts.refused import refused_file
 from spanhouse.contracts.use import use_file
 from spanhouse.runtime.http_server import GRACE_SECONDS, serve_app
 from spanhouse.runtime.logs import log_loop_failures, set_up_logs
@@ -24,7 +25,9 @@ from spanhouse.tracing.ingest import grpc_service
 from spanhouse.tracing.ingest.grants import GrantsFile
 from spanhouse.tracing.ingest.http import OtlpHttp
 from spanhouse.tracing.ingest.intake import Intake
+from spanhouse.tracing.ingest.limiter import Limiter
 from spanhouse.tracing.ingest.pressure import IN_FLIGHT_BYTES_MAX, InFlight
+from spanhouse.tracing.ingest.refused import RefusedFile
 from spanhouse.tracing.ingest.uses import UseFile
 from spanhouse.tracing.journal import Journal
 
@@ -59,6 +62,15 @@ class IngestOptions:
     def uses_path(self) -> Path:
         return self.grants_path.with_name(use_file(self.index))
 
+    @property
+    def refused_path(self) -> Path:
+        return self.grants_path.with_name(refused_file(self.index))
+
+    @property
+    def limits_path(self) -> Path:
+        """Of all ingest processes of the node."""
+        return self.data / "limits"
+
 
 @dataclass(frozen=True, slots=True)
 class Ports:
@@ -77,20 +89,23 @@ async def run(options: IngestOptions, ready: Callable[[Ports], None] = lambda po
     journal = Journal.open(
         options.journal_path, options.clock, writer=str(options.index), bytes_max=options.journal_bytes_max
     )
-    uses = UseFile(options.uses_path)
-    in_flight = InFlight(options.in_flight_bytes_max)
-    intake = Intake(journal, GrantsFile(options.grants_path), options.clock, in_flight, uses)
-    failing, keeping = asyncio.ensure_future(journal.failed()), asyncio.ensure_future(uses.keep_writing())
-    listening = asyncio.ensure_future(listen(intake, options, ready))
+    uses, refused = UseFile(options.uses_path), RefusedFile(options.refused_path)
+    in_flight, limiter = InFlight(options.in_flight_bytes_max), Limiter.open(options.limits_path, refused)
+    intake = Intake(journal, GrantsFile(options.grants_path), options.clock, in_flight, uses, limiter)
+    tasks = [
+        asyncio.ensure_future(part)
+        for part in (listen(intake, options, ready), uses.keep_writing(), refused.keep_writing(), journal.failed())
+    ]
     try:
-        await asyncio.wait((listening, failing, keeping), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in (listening, failing, keeping):
+        for task in tasks:
             task.cancel()
-        await asyncio.wait((listening, failing, keeping))
+        await asyncio.wait(tasks)
         await journal.close()
         uses.write()
-    for task in (listening, keeping, failing):
+        refused.write()
+    for task in tasks:
         if not task.cancelled():
             task.result()
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from spanhouse.base.errors import Forbidden, Malformed, Unauthenticated
 from spanhouse.base.ids import digest_secret
 from spanhouse.contracts.grant import Grants, KeyGrant
+from spanhouse.contracts.limits import NO_LIMITS, Limits
 
 FORWARDING_HEADERS = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via")
 TENANT_BYTES_MAX = 150
@@ -36,6 +37,7 @@ class Admitted:
     instance: str
     key_id: str = ""
     """"" when loopback stood in for a key."""
+    limits: Limits = NO_LIMITS
 
 
 def admit(grants: Grants, caller: Caller, now_ns: int) -> Admitted:
@@ -48,7 +50,7 @@ def admit(grants: Grants, caller: Caller, now_ns: int) -> Admitted:
         raise Forbidden("the instance of this key is gone")
     if not instance.may_ingest(now_ns):
         raise Forbidden(instance.denial or f"instance {instance.instance} takes no spans at present")
-    return admitted
+    return replace(admitted, limits=instance.limits)
 
 
 def _secret(caller: Caller) -> str:

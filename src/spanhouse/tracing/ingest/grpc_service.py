@@ -14,7 +14,7 @@ from grpc_health.v1._async import HealthServicer
 
 from spanhouse.base.errors import ConfigurationError, SpanhouseError
 from spanhouse.base.limits import GRPC_MESSAGE_BYTES_MAX
-from spanhouse.tracing.ingest import answers, counters
+from spanhouse.tracing.ingest import answers
 from spanhouse.tracing.ingest.admission import Admitted, Caller
 from spanhouse.tracing.ingest.answers import OUR_FAULT
 from spanhouse.tracing.ingest.intake import Intake
@@ -51,14 +51,14 @@ class OtlpGrpc:
         except Exception:
             log.error("request failed", traceback=traceback.format_exc())  # plain: no locals, they may hold keys
             refusal = SpanhouseError(OUR_FAULT)
-        await _refuse(context, refusal, admitted.instance if admitted else "")
+        self._intake.count_refused(admitted, refusal)
+        await _refuse(context, refusal)
 
     async def not_taken(self, body: bytes, context: Context) -> bytes:
         await context.abort(grpc.StatusCode.UNIMPLEMENTED, "Spanhouse takes traces only")
 
 
-async def _refuse(context: Context, error: SpanhouseError, instance: str) -> NoReturn:
-    counters.REQUESTS_REFUSED.labels(instance, type(error).__name__).inc()
+async def _refuse(context: Context, error: SpanhouseError) -> NoReturn:
     status = answers.status_of(error)
     await context.abort(
         answers.answer_to(error).grpc, str(error), (("grpc-status-details-bin", status.SerializeToString()),)

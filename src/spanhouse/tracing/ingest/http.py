@@ -11,7 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from spanhouse.base.errors import Forbidden, NotFound, SpanhouseError, Unavailable, UnsupportedMedia
 from spanhouse.base.limits import BODY_BYTES_MAX, BODY_TIMEOUT_SECONDS
-from spanhouse.tracing.ingest import answers, counters
+from spanhouse.tracing.ingest import answers
 from spanhouse.tracing.ingest.admission import Admitted, Caller, is_loopback, may_share
 from spanhouse.tracing.ingest.answers import CONTENT_TYPES, OUR_FAULT, MethodNotAllowed
 from spanhouse.tracing.ingest.intake import Acknowledgement, Encoding, Intake
@@ -180,8 +180,7 @@ class _Request:
             headers.append(("www-authenticate", 'Bearer realm="spanhouse"'))
         if answer.http == 405:
             headers.append(("allow", "POST, OPTIONS"))
-        instance = self._admitted.instance if self._admitted else ""
-        counters.REQUESTS_REFUSED.labels(instance, type(error).__name__).inc()
+        self._intake.count_refused(self._admitted, error)
         body = answers.encode_error(error, self._encoding)
         self._respond(answer.http, CONTENT_TYPES[self._encoding], body, headers)
 
