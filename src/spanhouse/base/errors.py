@@ -11,6 +11,7 @@ SpanhouseError
 │   ├── Conflict            what the caller saw is another by now
 │   ├── NotFound            nothing there, or nothing this caller may see
 │   └── InvalidQuery        a query that is not in the language; carries the position
+├── QueryCancelled          whoever asked no longer waits for the answer
 └── Unavailable             try again later, carries when
     ├── RateLimited         over the instance's rate
     ├── StorageFull         the journal has reached its bound
@@ -68,6 +69,10 @@ class InvalidQuery(Refused):
         self.line = line
         self.column = column
         self.expected = expected
+
+
+class QueryCancelled(SpanhouseError):
+    pass
 
 
 class Unavailable(SpanhouseError):

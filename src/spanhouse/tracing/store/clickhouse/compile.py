@@ -3,15 +3,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, TypeAlias
 
-from spanhouse.tracing.plan.predicates import And, Compare, Constant, Intrinsic, Predicate
-from spanhouse.tracing.plan.requests import TraceSearch
+from spanhouse.tracing.plan.predicates import And, Compare, Constant, Field, Intrinsic, Predicate
+from spanhouse.tracing.plan.requests import Place, TraceSearch
 from spanhouse.tracing.plan.scope import Scope, TimeRange
 from spanhouse.tracing.store.clickhouse.conditions import Conditions
+from spanhouse.tracing.store.clickhouse.expressions import Expressions
 from spanhouse.tracing.store.clickhouse.rows import SPAN_COLUMNS, STUB_COLUMNS
+from spanhouse.tracing.store.clickhouse.sources import needs_of, span_rows
 from spanhouse.tracing.store.clickhouse.statements import (
+    BUCKET_NS,
     FIRST_ROOT,
     OF_SPANS,
     PLAUSIBLE,
@@ -20,8 +23,15 @@ from spanhouse.tracing.store.clickhouse.statements import (
     whole_buckets,
 )
 
-SELECTED_COLUMNS: Final = SPAN_COLUMNS[16:18]
-"""Attributes of a matched span and of its resource, fetched only when some are asked for."""
+Condition: TypeAlias = Callable[[Build], str]
+"""A condition on spans, as SQL of the statement that is built."""
+
+SUMMARY_COLUMNS: Final = (
+    f"hex(trace_id), {OF_SPANS}, count(), countIf(status_code = 2), sumMap(map(service, toUInt64(1))), "
+    f"sumMap(map(service, toUInt64(status_code = 2))), {FIRST_ROOT}"
+)
+"""Figures of whole traces, of all of their spans."""
+SUMMARY_WIDTH: Final = 9
 
 
 def spans_of_traces(scope: Scope, trace_ids: Sequence[bytes], limit: int) -> Statement:
@@ -45,133 +55,213 @@ def _by_start(selected: str, trace_ids: Sequence[bytes], limit: int) -> str:
 
 def _of_traces(build: Build, trace_ids: Sequence[bytes]) -> str:
     if len(trace_ids) > 1:
-        return f"trace_id IN {_trace_ids(build, trace_ids)}"
+        return in_traces(build, trace_ids)
     return f"trace_id = toFixedString(unhex({build.parameter(trace_ids[0].hex(), 'String')}), 16)"
 
 
-def where_of(request: TraceSearch) -> Predicate:
-    """The request's condition together with its bounds on the trace's duration."""
-    parts = [request.where]
+def in_traces(build: Build, trace_ids: Sequence[bytes]) -> str:
+    ids = build.parameter([trace_id.hex() for trace_id in trace_ids], "Array(String)")
+    # As a subquery it becomes a set, which the index by trace id takes; as an array it would not be looked up in it.
+    return f"trace_id IN (SELECT toFixedString(unhex(arrayJoin({ids})), 16))"
+
+
+def duration_bounds(request: TraceSearch) -> Predicate:
+    parts: list[Predicate] = []
     if request.trace_duration_min is not None:
         parts.append(Compare(Intrinsic.TRACE_DURATION, ">=", request.trace_duration_min))
     if request.trace_duration_max is not None:
         parts.append(Compare(Intrinsic.TRACE_DURATION, "<=", request.trace_duration_max))
-    parts = [part for part in parts if part != Constant(True)]
-    if not parts:
-        return Constant(True)
-    return parts[0] if len(parts) == 1 else And(tuple(parts))
+    return And(tuple(parts)) if parts else Constant(True)
 
 
-def candidates(request: TraceSearch, part: TimeRange, limit: int) -> Statement:
-    """Traces with a matching span that starts in `part`, by their first such span, latest first.
+def span_condition(predicate: Predicate) -> Condition:
+    return lambda build: Conditions(build).sql(predicate)
+
+
+# -- which traces
+
+
+def candidates(part: TimeRange, condition: Condition, size: int, offset: int) -> Condition:
+    """Traces with such a span that starts in `part`, by their first one, latest first: at most `size` after `offset`.
 
     That span starts no earlier than its trace, so what it gives is an upper bound of the trace's own start; not so
     where its time is implausible, but `implausible` finds those traces.
     """
-    build = Build(request.scope)
-    source = build.source("spans", build.started_in(part), Conditions(build).sql(where_of(request)))
-    return build.done(
-        f"SELECT hex(trace_id), min(start_time) AS first FROM {source} "
-        f"GROUP BY trace_id ORDER BY first DESC, trace_id LIMIT {int(limit)}"
-    )
+
+    def traces(build: Build) -> str:
+        source = build.source("spans", build.started_in(part), condition(build))
+        return f"trace_id IN (SELECT trace_id FROM {source} {_latest('start_time', size, offset)})"
+
+    return traces
 
 
-def every_trace(scope: Scope, part: TimeRange, limit: int) -> Statement:
+def every_trace(part: TimeRange, size: int, offset: int) -> Condition:
     """As `candidates`, without a condition and from the rollup alone; `part` must begin where a bucket does."""
-    build = Build(scope)
-    source = build.source("trace_summaries", build.buckets(part), service=None)
-    last = build.parameter(part.end, "UInt64")
-    return build.done(
-        f"SELECT hex(trace_id), min(start) AS first FROM {source} "
-        f"GROUP BY trace_id HAVING first <= {last} ORDER BY first DESC, trace_id LIMIT {int(limit)}"
-    )
+
+    def traces(build: Build) -> str:
+        source = build.source("trace_summaries", build.buckets(part), service=None)
+        last = build.parameter(part.end, "UInt64")
+        # A bucket's traces may start after `part` has ended.
+        latest = _latest("start", size, offset, having=f"HAVING min(start) <= {last} ")
+        return f"trace_id IN (SELECT trace_id FROM {source} {latest})"
+
+    return traces
 
 
-def implausible(request: TraceSearch) -> Statement:
-    """Of the traces that match by a span of implausible time, which bounds nothing, those that start last."""
-    build = Build(request.scope)
-    conditions = [build.started_in(request.range), f"NOT {PLAUSIBLE}", Conditions(build).sql(where_of(request))]
-    if request.scope.services is None:
-        marked = build.source("trace_summaries", build.buckets(request.range), "implausible > 0", service=None)
-        conditions.insert(0, f"trace_id IN (SELECT trace_id FROM {marked})")
-    matching = build.source("spans", *conditions)
-    source = build.source("spans", f"trace_id IN (SELECT trace_id FROM {matching})")
-    return build.done(
-        f"SELECT hex(trace_id), {OF_SPANS} FROM {source} "
-        f"GROUP BY trace_id ORDER BY trace_start DESC, trace_id LIMIT {int(request.limit)}"
-    )
+def _latest(start: str, size: int, offset: int, having: str = "") -> str:
+    return f"GROUP BY trace_id {having}ORDER BY min({start}) DESC, trace_id LIMIT {int(size)} OFFSET {int(offset)}"
 
 
-def slowest(request: TraceSearch) -> Statement:
-    """The traces of the whole range by their duration."""
-    build = Build(request.scope)
+def slowest(request: TraceSearch, traces: Condition, size: int, offset: int) -> Condition:
+    """Of these traces the slowest, at most `size` after `offset`."""
+    return lambda build: f"trace_id IN ({_slowest(build, request, traces, size, offset)})"
+
+
+def _slowest(build: Build, request: TraceSearch, traces: Condition, size: int, offset: int) -> str:
     bounds = [
         f"trace_duration {operator} {build.parameter(value, 'UInt64')}"
         for operator, value in ((">=", request.trace_duration_min), ("<=", request.trace_duration_max))
         if value is not None
     ]
+    if request.after is not None:
+        bounds.append(_stands_after(build, request.after))
+    return (
+        f"SELECT trace_id FROM ({build.trace_summaries(traces(build))}) WHERE {' AND '.join(['1', *bounds])} "
+        f"ORDER BY trace_duration DESC, trace_start DESC, trace_id LIMIT {int(size)} OFFSET {int(offset)}"
+    )
+
+
+def _stands_after(build: Build, place: Place) -> str:
+    duration, start = (build.parameter(value, "UInt64") for value in (place.duration, place.start))
+    trace_id = f"toFixedString(unhex({build.parameter(place.trace_id.hex(), 'String')}), 16)"
+    return (
+        "(-toInt128(trace_duration), -toInt128(trace_start), trace_id) "
+        f"> (-toInt128({duration}), -toInt128({start}), {trace_id})"
+    )
+
+
+def slowest_ids(request: TraceSearch, traces: Condition, size: int, offset: int) -> Statement:
+    build = Build(request.scope)
+    return build.done(f"SELECT hex(trace_id) FROM ({_slowest(build, request, traces, size, offset)})")
+
+
+def some_traces(scope: Scope, condition: Condition, limit: int) -> Statement:
+    """At most so many traces that have such a span, at whatever time."""
+    build = Build(scope)
     return build.done(
-        f"SELECT hex(trace_id) FROM ({build.trace_summaries(_among(build, request))}) "
-        f"WHERE {' AND '.join(['1', *bounds])} "
-        f"ORDER BY trace_duration DESC, trace_start DESC, trace_id LIMIT {int(request.limit)}"
+        f"SELECT hex(trace_id) FROM (SELECT DISTINCT trace_id FROM {build.source('spans', condition(build))} "
+        f"LIMIT {int(limit)})"
     )
 
 
-def _among(build: Build, request: TraceSearch) -> str:
-    """The condition that a trace has a matching span in the range."""
-    if request.where != Constant(True) or request.scope.services is not None:
-        source = build.source("spans", build.started_in(request.range), Conditions(build).sql(request.where))
-        return f"trace_id IN (SELECT trace_id FROM {source})"
-    # The rollup tells whole buckets; whether a span starts late enough within the first one only the spans do.
-    first_whole = whole_buckets(request.range).start
-    in_first = build.source(
-        "spans", build.started_in(TimeRange(request.range.start, max(first_whole - 1, request.range.start)))
-    )
-    last = build.parameter(request.range.end, "UInt64")
-    in_whole = build.source(
-        "trace_summaries", build.buckets(whole_buckets(request.range)), f"start <= {last}", service=None
-    )
-    return f"(trace_id IN (SELECT trace_id FROM {in_whole}) OR trace_id IN (SELECT trace_id FROM {in_first}))"
+def with_a_span(request: TraceSearch, condition: Condition | None) -> Condition:
+    """The condition that a trace has such a span in the range; None: any."""
+
+    def traces(build: Build) -> str:
+        if condition is not None or request.scope.services is not None:
+            own = [] if condition is None else [condition(build)]
+            source = build.source("spans", build.started_in(request.range), *own)
+            return f"trace_id IN (SELECT trace_id FROM {source})"
+        # The rollup tells whole buckets; whether a span starts late enough within the first one only the spans do.
+        first_whole = whole_buckets(request.range).start
+        in_first = build.source(
+            "spans", build.started_in(TimeRange(request.range.start, max(first_whole - 1, request.range.start)))
+        )
+        last = build.parameter(request.range.end, "UInt64")
+        in_whole = build.source(
+            "trace_summaries", build.buckets(whole_buckets(request.range)), f"start <= {last}", service=None
+        )
+        return f"(trace_id IN (SELECT trace_id FROM {in_whole}) OR trace_id IN (SELECT trace_id FROM {in_first}))"
+
+    return traces
+
+
+def implausible(request: TraceSearch, condition: Condition, limit: int) -> Condition:
+    """Of the traces that have such a span of implausible time, which bounds nothing, those that start last."""
+
+    def traces(build: Build) -> str:
+        conditions = [build.started_in(request.range), f"NOT {PLAUSIBLE}", condition(build)]
+        if request.scope.services is None:
+            marked = build.source("trace_summaries", build.buckets(request.range), "implausible > 0", service=None)
+            conditions.insert(0, f"trace_id IN (SELECT trace_id FROM {marked})")
+        matching = build.source("spans", *conditions)
+        source = build.source("spans", f"trace_id IN (SELECT trace_id FROM {matching})")
+        return (
+            f"trace_id IN (SELECT trace_id FROM (SELECT trace_id, {OF_SPANS} FROM {source} GROUP BY trace_id "
+            f"ORDER BY trace_start DESC, trace_id LIMIT {int(limit)}))"
+        )
+
+    return traces
+
+
+def some_implausible(build: Build, time_range: TimeRange) -> str:
+    """Whether some span of the range may have an implausible time. Of some services only their spans tell."""
+    if build.scope.services is not None:
+        return "1"
+    marked = build.source("trace_summaries", build.buckets(time_range), "implausible > 0", service=None)
+    return f"(SELECT count() > 0 FROM {marked})"
+
+
+def marked(scope: Scope, time_range: TimeRange) -> Statement:
+    """Whether some span of the range may have an implausible time."""
+    build = Build(scope)
+    if scope.services is not None:
+        source = build.source("spans", build.started_in(time_range), f"NOT {PLAUSIBLE}")
+    else:
+        source = build.source("trace_summaries", build.buckets(time_range), "implausible > 0", service=None)
+    return build.done(f"SELECT count() > 0 FROM {source}")
+
+
+def starts_a_bucket(part: TimeRange) -> bool:
+    return part.start % BUCKET_NS == 0
+
+
+# -- what they hold
 
 
 def summaries(scope: Scope, trace_ids: Sequence[bytes]) -> Statement:
     """Figures of whole traces, from their spans."""
     build = Build(scope)
-    source = build.source("spans", f"trace_id IN {_trace_ids(build, trace_ids)}")
-    return build.done(
-        f"SELECT hex(trace_id), {OF_SPANS}, min(start_time), max(start_time), count(), "
-        "countIf(status_code = 2), sumMap(map(service, toUInt64(1))), "
-        "sumMap(map(service, toUInt64(status_code = 2))), "
-        f"{FIRST_ROOT} FROM {source} GROUP BY trace_id"
-    )
+    source = build.source("spans", in_traces(build, trace_ids))
+    return build.done(f"SELECT {SUMMARY_COLUMNS} FROM {source} GROUP BY trace_id")
 
 
-def matched_spans(request: TraceSearch, trace_ids: Sequence[bytes], starts: TimeRange) -> Statement:
-    """The first matching spans of each of these traces, each row with how many the trace has.
+def found(request: TraceSearch, traces: Condition, part: TimeRange, fields: Sequence[Field]) -> Statement:
+    """Each of these traces in one row: SUMMARY_COLUMNS, number of matching spans, the first of them, its bound in
+    `part`, and whether some span of the range has an implausible time.
 
-    All of these traces' spans start within `starts`.
+    A matching span is (start, hex id, service, name, duration, kind and text of each field).
     """
     build = Build(request.scope)
-    source = build.source(
-        "spans",
-        f"trace_id IN {_trace_ids(build, trace_ids)}",
-        build.started_in(_common(request.range, starts)),
-        Conditions(build).sql(request.where),
+    values = Expressions(build)
+    keys = [text for field in fields for text in values.key(field)]
+    span = ", ".join(["start_time", "hex(span_id)", "toString(service)", "name", "duration", *keys])
+    first, last = (build.parameter(at, "UInt64") for at in (request.range.start, request.range.end))
+    where = request.where if isinstance(request.where, Predicate) else Constant(True)
+    matches = f"start_time BETWEEN {first} AND {last} AND {Conditions(build).sql(where)}"
+    from_, to = (build.parameter(at, "UInt64") for at in (part.start, part.end))
+    most = request.spans_per_trace or request.scope.limits.spans_per_spanset
+    return build.done(
+        f"SELECT {SUMMARY_COLUMNS}, countIf({matches}) AS matched, "
+        f"groupArraySortedIf({int(most)})(tuple({span}), {matches}) AS spans, "
+        f"minIf(start_time, {matches} AND start_time BETWEEN {from_} AND {to}) AS bound, "
+        f"{some_implausible(build, request.range)} AS strange "
+        f"FROM {build.source('spans', traces(build))} GROUP BY trace_id"
     )
-    columns = ["hex(trace_id)", "hex(span_id)", "service", "name", "start_time", "duration"]
-    columns.append("count() OVER (PARTITION BY trace_id)")
-    if request.select:
-        columns += SELECTED_COLUMNS
-    cut = f" LIMIT {int(request.spans_per_trace)} BY trace_id" if request.spans_per_trace else ""
-    return build.done(f"SELECT {', '.join(columns)} FROM {source} ORDER BY start_time, span_id{cut}")
 
 
-def _common(time_range: TimeRange, starts: TimeRange) -> TimeRange:
-    start = max(time_range.start, starts.start)
-    return TimeRange(start, max(start, min(time_range.end, starts.end)))
-
-
-def _trace_ids(build: Build, trace_ids: Sequence[bytes]) -> str:
-    ids = build.parameter([trace_id.hex() for trace_id in trace_ids], "Array(String)")
-    # As a subquery it becomes a set, which the index by trace id takes; as an array it would not be looked up in it.
-    return f"(SELECT toFixedString(unhex(arrayJoin({ids})), 16))"
+def details(scope: Scope, spans: Sequence[tuple[bytes, bytes, int]], fields: Sequence[Field]) -> Statement:
+    """Hex trace id, start, hex id, service, name, duration, kind and text of each field: of the spans with these
+    traces and ids, and others that have both by chance."""
+    build = Build(scope)
+    values = Expressions(build)
+    keys = [text for field in fields for text in values.key(field)]
+    ids = build.parameter(sorted({span_id.hex() for _, span_id, _ in spans}), "Array(String)")
+    source = span_rows(
+        build,
+        needs_of(*fields),
+        in_traces(build, sorted({trace_id for trace_id, _, _ in spans})),
+        f"span_id IN (SELECT toFixedString(unhex(arrayJoin({ids})), 8))",
+    )
+    columns = ["hex(trace_id)", "start_time", "hex(span_id)", "toString(service)", "name", "duration", *keys]
+    return build.done(f"SELECT {', '.join(columns)} FROM {source}")

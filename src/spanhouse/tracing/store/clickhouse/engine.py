@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import queue
+import threading
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import clickhouse_connect
+import numpy as np
 from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
 
-from spanhouse.base.errors import ConfigurationError, QueryLimitReached, SpanhouseError
+from spanhouse.base.errors import ConfigurationError, QueryCancelled, QueryLimitReached, SpanhouseError
 from spanhouse.tracing.plan.requests import ReadCost
+from spanhouse.tracing.store import cancel
 
 DATABASE = "spanhouse"
 
@@ -29,6 +33,16 @@ _LIMIT_CODES = {
     307: "too many bytes to read",  # TOO_MANY_BYTES
     396: "the answer has too many rows",  # TOO_MANY_ROWS_OR_BYTES
 }
+
+_CANCELLED_CODE = 394  # QUERY_WAS_CANCELLED
+
+
+class EngineLimitReached(QueryLimitReached):
+    """`code` is ClickHouse's number."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message, retry_after_seconds=0)
+        self.code = code
 
 
 class EngineError(SpanhouseError):
@@ -51,6 +65,14 @@ class Answer:
         return self._rows
 
 
+@dataclass(frozen=True, slots=True)
+class ColumnAnswer:
+    """Columns of a SELECT by name; none at all where there are no rows."""
+
+    columns: Mapping[str, np.ndarray[Any, Any]]
+    cost: ReadCost
+
+
 class Engine:
     """A pool of connections. Every method blocks and may be called from any thread."""
 
@@ -58,6 +80,9 @@ class Engine:
         self._dsn = dsn
         self._clients: queue.LifoQueue[Any] = queue.LifoQueue()
         self._all: list[Any] = []
+        self._control = self._connect(dsn)
+        """for killing, which must not wait until a statement ends"""
+        self._controlling = threading.Lock()
         for _ in range(connections):
             client = self._connect(dsn)
             self._all.append(client)
@@ -85,12 +110,20 @@ class Engine:
         return self._dsn.startswith("chdb://")
 
     def query(self, sql: str, parameters: Mapping[str, Any], settings: Settings) -> Answer:
-        """Run a SELECT with `{name:Type}` placeholders. `QueryLimitReached` or `EngineError`."""
-        with self._client() as client:
-            result = client.query(sql, parameters=dict(parameters), settings=dict(settings))
-        summary = result.summary or {}
-        cost = ReadCost(int(summary.get("read_rows", 0)), int(summary.get("read_bytes", 0)))
-        return Answer(result.result_rows, tuple(result.column_names), cost)
+        """Run a SELECT with `{name:Type}` placeholders. `QueryLimitReached`, `QueryCancelled` or `EngineError`."""
+        with self._client() as client, self._cancellable(sql) as text:
+            result = client.query(text, parameters=dict(parameters), settings=dict(settings))
+        return Answer(result.result_rows, tuple(result.column_names), _cost(result))
+
+    def columns(self, sql: str, parameters: Mapping[str, Any], settings: Settings) -> ColumnAnswer:
+        """As `query`, for many rows of numbers, which come as arrays; texts come as arrays of str."""
+        with self._client() as client, self._cancellable(sql) as text:
+            context = client.create_query_context(
+                query=text, parameters=dict(parameters), settings=dict(settings), use_numpy=True
+            )
+            result = client.query(context=context)
+            table = result.np_result
+        return ColumnAnswer(_arrays(table, tuple(result.column_names)), _cost(result))
 
     def command(self, sql: str, parameters: Mapping[str, Any] | None = None, settings: Settings | None = None) -> None:
         """Run a statement that returns nothing we read. Only for what we wrote ourselves."""
@@ -107,8 +140,24 @@ class Engine:
         with file.open("rb") as rows, self._client() as client:
             client.raw_insert(table, insert_block=rows, fmt=fmt, settings=dict(settings))
 
+    @contextmanager
+    def _cancellable(self, sql: str) -> Iterator[str]:
+        """The statement's text, marked so that it can be found and ended while it runs."""
+        cancellation = cancel.current()
+        if cancellation is None:
+            yield sql
+            return
+        mark = f"spanhouse-{uuid.uuid4().hex}"
+        with cancellation.running(lambda: self._kill(mark)):
+            yield f"{sql} /* {mark} */"
+
+    def _kill(self, mark: str) -> None:
+        found = f"position(query, '{mark}') > 0 AND NOT startsWith(query, 'KILL')"
+        with self._controlling:
+            self._control.command(f"KILL QUERY WHERE {found} ASYNC")
+
     def close(self) -> None:
-        for client in self._all:
+        for client in (self._control, *self._all):
             client.close()
 
     @staticmethod
@@ -136,10 +185,24 @@ def quote(text: str) -> str:
     return f"'{escaped}'"
 
 
+def _cost(result: Any) -> ReadCost:
+    summary = result.summary or {}
+    return ReadCost(int(summary.get("read_rows", 0)), int(summary.get("read_bytes", 0)))
+
+
+def _arrays(table: Any, names: tuple[str, ...]) -> dict[str, np.ndarray[Any, Any]]:
+    """The driver gives records, a plain matrix where all columns are of one type, or nothing of no rows."""
+    if not len(table):
+        return {}
+    if table.dtype.names is None:
+        return {name: np.ascontiguousarray(table[:, number]) for number, name in enumerate(names)}
+    return {name: np.ascontiguousarray(table[field]) for name, field in zip(names, table.dtype.names, strict=True)}
+
+
 def _translate(error: DatabaseError) -> SpanhouseError:
     code = int(getattr(error, "code", 0) or 0)
+    if code == _CANCELLED_CODE:
+        return QueryCancelled("the query was cancelled")
     if code in _LIMIT_CODES:
-        return QueryLimitReached(
-            f"{_LIMIT_CODES[code]}; narrow the time range or add a condition", retry_after_seconds=0
-        )
+        return EngineLimitReached(f"{_LIMIT_CODES[code]}; narrow the time range or add a condition", code)
     return EngineError(str(error), code)

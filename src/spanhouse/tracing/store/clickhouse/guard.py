@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from spanhouse.base import limits
-from spanhouse.tracing.plan.scope import Scope
+from spanhouse.tracing.plan.scope import QueryLimits, Scope
 from spanhouse.tracing.store.clickhouse.statements import Statement
 
 TENANT_TABLES: Final = frozenset({"spans", "trace_summaries", "red_minutes", "edges", "attribute_names", "usage_hours"})
@@ -22,12 +22,13 @@ SCOPED_BY_SERVICE: Final = re.compile(
 )
 
 _WORDS: Final = """
-    abs arrayConcat arrayExists arrayFilter arrayFirstIndex arrayFlatten arrayJoin arrayMap concat count countIf
-    empty hex if intDiv isNaN least lower map mapApply mapContains mapKeys match max maxIf min minIf multiIf
-    notEmpty pow quantilesBFloat16Merge quantilesBFloat16MergeIf range startsWith sum sumIf sumMap toFixedString
-    toFloat64 toInt128 toInt64 toJSONString toString toUInt64 transform trunc tuple unhex
+    abs arrayConcat arrayExists arrayFilter arrayFirstIndex arrayFlatten arrayJoin arrayMap avg concat count countIf
+    empty greatest groupArray groupArrayIf groupArraySortedIf hex if intDiv isNaN least lower map mapApply
+    mapContains mapKeys mapValues match max maxIf min minIf multiIf notEmpty pow quantilesBFloat16Merge
+    quantilesBFloat16MergeIf quantilesExactInclusive range reinterpretAsUInt64 reverse roundToExp2 startsWith
+    substring sum sumIf sumMap toFixedString toFloat64 toInt128 toInt64 toJSONString toString toUInt32 toUInt64
+    transform trunc tuple unhex
     otlp_bool otlp_elements otlp_float otlp_int otlp_is_bool otlp_is_float otlp_is_int otlp_is_text otlp_text
-    avg groupArray groupArrayIf greatest quantilesExactInclusive roundToExp2 toUInt32
     and as by from having in join not or over select using where
 """
 FUNCTIONS: Final = frozenset(_WORDS.split())
@@ -41,6 +42,14 @@ FORBIDDEN: Final = re.compile(
 _LITERAL: Final = re.compile(r"'[^'\\]*'")
 _PLACEHOLDER: Final = re.compile(r"\{(\w+):[A-Za-z0-9()]+\}")
 _CALL: Final = re.compile(r"\b([A-Za-z_]\w*)\s*\(")
+STUBS: Final = (
+    "SELECT hex(trace_id), hex(span_id), hex(parent_span_id), start_time, end_time FROM spans ",
+    "SELECT reinterpretAsUInt64(reverse(substring(trace_id, 1, 8))) AS place_trace_high, "
+    "reinterpretAsUInt64(reverse(substring(trace_id, 9, 8))) AS place_trace_low, "
+    "reinterpretAsUInt64(reverse(span_id)) AS place_span, "
+    "reinterpretAsUInt64(reverse(parent_span_id)) AS place_parent, start_time AS place_start FROM spans ",
+)
+"""All that is read of spans of hidden services: where they stand."""
 
 
 class GuardViolation(Exception):
@@ -61,14 +70,22 @@ def check(statement: Statement, scope: Scope) -> None:
             raise GuardViolation(f"{name}() is not a function that tenants' statements use")
 
 
-def settings() -> dict[str, str | int]:
-    """What every tenant's statement runs under. `readonly` also closes table functions that read files or the net."""
+def settings(
+    of: QueryLimits | None = None, *, seconds: float = 0, rows: int = 0, result_rows: int = limits.TRACE_SPANS_MAX * 2
+) -> dict[str, str | int | float]:
+    """What every tenant's statement runs under. `readonly` also closes table functions that read files or the net.
+
+    `seconds` and `rows` are what is left of the question's; 0: all that `of` grants.
+    """
+    of = of or QueryLimits()
     return {
         "readonly": 1,
-        "max_execution_time": limits.QUERY_SECONDS_MAX,
+        "max_execution_time": round(seconds or of.seconds, 3),
         "timeout_overflow_mode": "throw",
-        "max_memory_usage": limits.QUERY_MEMORY_BYTES_MAX,
-        "max_result_rows": limits.TRACE_SPANS_MAX * 2,
+        "max_memory_usage": of.memory_bytes,
+        "max_rows_to_read": rows or of.rows,
+        "read_overflow_mode": "throw",
+        "max_result_rows": result_rows,
         "result_overflow_mode": "throw",
         "output_format_json_quote_64bit_integers": 0,
     }
@@ -114,7 +131,7 @@ def _check_services(conditions: str, text: str) -> None:
     limited = SCOPED_BY_SERVICE.match(conditions)
     if limited is None:
         raise GuardViolation("a table is read without the services its scope is limited to")
-    if limited["hidden"] and not text.startswith("SELECT hex(trace_id), hex(span_id), hex(parent_span_id), start_time"):
+    if limited["hidden"] and not text.startswith(STUBS):
         raise GuardViolation("more than stubs is read of hidden services")
 
 

@@ -5,17 +5,15 @@ An engine knows what is in a span; what only the whole trace tells (`walk.OF_TRE
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import product
-from typing import Final, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spanhouse.base.errors import InvalidQuery
 from spanhouse.tracing.plan.predicates import (
-    And,
     Arithmetic,
     Attribute,
     Calculated,
@@ -25,14 +23,13 @@ from spanhouse.tracing.plan.predicates import (
     Intrinsic,
     Matches,
     Negative,
-    Not,
     Operator,
-    Or,
     Predicate,
     Relate,
 )
 from spanhouse.tracing.plan.walk import fields_of, is_of_tree
 from spanhouse.tracing.spans.model import AttributeValue
+from spanhouse.tracing.store.evaluation.atoms import atoms_of, variants
 from spanhouse.tracing.store.evaluation.forest import Flags, Forest, Numbers
 
 Reals: TypeAlias = NDArray[np.float64]
@@ -40,9 +37,6 @@ Figure: TypeAlias = tuple[Flags, Reals]
 """(whether there is one, the number)"""
 Keys: TypeAlias = tuple[Numbers, Sequence[AttributeValue]]
 """(which value each span has, the values); equal values of one type are one"""
-
-ATOMS_MAX: Final = 6
-"""different conditions on the tree within one filter: each doubles what is asked of the engine"""
 
 
 class Columns(Protocol):
@@ -91,7 +85,7 @@ class Spans:
 
     def flags(self, predicate: Predicate) -> Flags:
         """A condition that mentions the tree is asked for once for each way its parts about the tree can turn out."""
-        atoms = _atoms_of(predicate)
+        atoms = atoms_of(predicate, is_of_tree)
         if not atoms:
             return self.columns.flags(predicate)
         of_tree = [self._atom(atom) for atom in atoms]
@@ -113,20 +107,21 @@ class Spans:
             case Calculated(operator, left, right):
                 return calculate(operator, self.number(left), self.number(right))
             case _:
-                numbers = _of_tree(self.forest, expression)
+                numbers = tree_numbers(self.forest, expression)
                 return np.ones(len(numbers), bool), numbers.astype(np.float64)
 
     def keys(self, expression: Expression) -> Keys:
         if not is_of_tree(expression):
             return self.columns.keys(expression)
         if isinstance(expression, Intrinsic):
-            values, keys = np.unique(_of_tree(self.forest, expression), return_inverse=True)
+            values, keys = np.unique(tree_numbers(self.forest, expression), return_inverse=True)
             return keys, [int(value) for value in values]
         has, number = self.number(expression)
         reals, keys = np.unique(np.where(has, number + 0.0, np.nan), return_inverse=True)
         return keys, [None if np.isnan(value) else float(value) for value in reals]
 
     def _atom(self, atom: Predicate) -> Flags:
+        _check(atom)
         match atom:
             case Compare(field=of, operator=operator, value=value):
                 if isinstance(value, bool | str):
@@ -140,70 +135,13 @@ class Spans:
                 return np.ones(len(self.forest.trace), bool)
 
 
-def variants(predicate: Predicate, atoms: Sequence[Predicate]) -> Iterator[tuple[tuple[bool, ...], Predicate]]:
-    """What is left of the predicate for each way in which these parts of it can turn out; the impossible left out."""
-    if len(atoms) > ATOMS_MAX:
-        raise InvalidQuery(f"one filter has more than {ATOMS_MAX} different conditions on a span's place in its trace")
-    for outcome in product((True, False), repeat=len(atoms)):
-        rest = _with(predicate, dict(zip(map(repr, atoms), outcome, strict=True)))
-        if rest != Constant(False):
-            yield outcome, rest
-
-
-def possible(predicate: Predicate) -> Predicate:
-    """What a span satisfies that may satisfy the predicate, whatever its place in the tree."""
-    atoms = _atoms_of(predicate)
-    if not atoms:
-        return predicate
-    return _joined(Or, [rest for _, rest in variants(predicate, atoms)])
-
-
-def _atoms_of(predicate: Predicate) -> list[Predicate]:
-    return list({repr(atom): atom for atom in _atoms(predicate)}.values())
-
-
-def _atoms(predicate: Predicate) -> Iterator[Predicate]:
-    match predicate:
-        case Not(of):
-            yield from _atoms(of)
-        case And(parts) | Or(parts):
-            for part in parts:
-                yield from _atoms(part)
-        case _ if is_of_tree(predicate):
-            _check(predicate)
-            yield predicate
-
-
 def _check(atom: Predicate) -> None:
     for of in fields_of(atom):
         if isinstance(of, Attribute) and of.scope in ("event", "link") and not of.of_parent:
             raise InvalidQuery("a value of an event or a link does not compare with a span's place in its trace")
 
 
-def _with(predicate: Predicate, known: dict[str, bool]) -> Predicate:
-    match predicate:
-        case Not(of):
-            inner = _with(of, known)
-            return Constant(not inner.value) if isinstance(inner, Constant) else Not(inner)
-        case And(parts):
-            return _joined(And, [_with(part, known) for part in parts])
-        case Or(parts):
-            return _joined(Or, [_with(part, known) for part in parts])
-        case _:
-            return Constant(known[repr(predicate)]) if repr(predicate) in known else predicate
-
-
-def _joined(join: type[And] | type[Or], parts: Sequence[Predicate]) -> Predicate:
-    decisive = join is Or
-    if Constant(decisive) in parts:
-        return Constant(decisive)
-    rest = tuple(part for part in parts if not isinstance(part, Constant))
-    if not rest:
-        return Constant(not decisive)
-    return rest[0] if len(rest) == 1 else join(rest)
-
-
-def _of_tree(forest: Forest, field: Expression) -> Numbers:
+def tree_numbers(forest: Forest, field: Expression) -> Numbers:
     match field:
         case Intrinsic.CHILD_COUNT:
             return forest.children
@@ -261,4 +199,4 @@ def calculate(operator: Arithmetic, left: Figure, right: Figure) -> Figure:
     return has & ~np.isnan(value), value
 
 
-__all__ = ["Asked", "Columns", "Figure", "Keys", "Reals", "Spans", "calculate", "compare", "possible"]
+__all__ = ["Asked", "Columns", "Figure", "Keys", "Reals", "Spans", "calculate", "compare", "tree_numbers"]

@@ -6,7 +6,7 @@ of steps is the logarithm of the largest trace.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -19,38 +19,43 @@ Flags: TypeAlias = NDArray[np.bool_]
 NONE: Final = -1
 
 
-@dataclass(frozen=True, slots=True)
 class Forest:
-    """One entry per span, in the order given. Rows are indices into the same arrays.
+    """Spans sorted by trace and within it by start and id, one entry each. Rows are indices into the same arrays.
 
     Only spans that are reached from a span without a parent id are numbered. Of spans with the same id within a trace
-    the first one is the parent of those that name it.
+    the first one is the parent of those that name it. What nobody asks for is not calculated.
     """
 
-    trace: Numbers
-    """which trace: 0, 1, 2 …"""
-    traces: int
-    parent: Numbers
-    """row of the parent; NONE for roots and where it is not there"""
-    root: Flags
-    """without a parent id"""
-    numbered: Flags
-    left: Numbers
-    """nested-set numbers, from 1 in each trace; 0 where not numbered"""
-    right: Numbers
-    children: Numbers
-    """spans of the trace that name this span's id as their parent"""
+    def __init__(self, trace: Numbers, span_id: Ids, parent_id: Ids) -> None:
+        """`trace` says which trace, 0, 1, 2 …; a parent id of 0 is none."""
+        self.trace = trace
+        self.traces = int(trace[-1]) + 1 if len(trace) else 0
+        self.root: Flags = parent_id == 0
+        """without a parent id"""
+        self._span_id, self._parent_id = span_id, parent_id
 
-    @classmethod
-    def grow(cls, trace: Numbers, span_id: Ids, parent_id: Ids) -> Forest:
-        """Of spans sorted by trace and within it by start and id; a parent id of 0 is none."""
-        traces = int(trace[-1]) + 1 if len(trace) else 0
-        root = parent_id == 0
-        parent, children = _parents(trace, span_id, parent_id)
-        largest = int(np.bincount(trace).max()) if len(trace) else 0
-        numbered = _reached(parent, root, largest)
-        left, right = _nested_sets(trace, parent, numbered, largest)
-        return cls(trace, traces, parent, root, numbered, left, right, children)
+    @property
+    def parent(self) -> Numbers:
+        """Row of the parent; NONE for roots and where it is not there."""
+        return self._kin[0]
+
+    @property
+    def children(self) -> Numbers:
+        """How many spans of the trace name this span's id as their parent."""
+        return self._kin[1]
+
+    @cached_property
+    def numbered(self) -> Flags:
+        return _reached(self.parent, self.root, self._largest)
+
+    @property
+    def left(self) -> Numbers:
+        """Nested-set numbers, from 1 in each trace; 0 where not numbered."""
+        return self._numbers[0]
+
+    @property
+    def right(self) -> Numbers:
+        return self._numbers[1]
 
     @property
     def parent_number(self) -> Numbers:
@@ -65,6 +70,18 @@ class Forest:
     def siblings(self) -> Numbers:
         """Of numbered spans: equal for those with the same parent, or roots of the same trace."""
         return np.where(self.root, len(self.trace) + self.trace, self.parent)
+
+    @cached_property
+    def _kin(self) -> tuple[Numbers, Numbers]:
+        return _parents(self.trace, self._span_id, self._parent_id)
+
+    @cached_property
+    def _numbers(self) -> tuple[Numbers, Numbers]:
+        return _nested_sets(self.trace, self.parent, self.numbered, self._largest)
+
+    @cached_property
+    def _largest(self) -> int:
+        return int(np.bincount(self.trace).max()) if len(self.trace) else 0
 
 
 def _parents(trace: Numbers, span_id: Ids, parent_id: Ids) -> tuple[Numbers, Numbers]:

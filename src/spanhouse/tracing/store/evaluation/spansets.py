@@ -6,6 +6,7 @@ spansets together are one array that says of each span which one it is in.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -35,6 +36,7 @@ from spanhouse.tracing.spans.model import AttributeValue
 from spanhouse.tracing.store.evaluation.columns import Asked, Columns, Figure, Spans, calculate, compare
 from spanhouse.tracing.store.evaluation.forest import NONE, Flags, Forest, Numbers
 from spanhouse.tracing.store.evaluation.relations import INVERSE, standing
+from spanhouse.tracing.store.metrics.labels import duration_text, in_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +48,20 @@ class Note:
     values: Sequence[AttributeValue] = ()
     numbers: Figure | None = None
     """instead of values"""
+    durations: bool = False
+    """whether the numbers are ns"""
 
     def of(self, spanset: int) -> AttributeValue:
         which = int(self.which[spanset])
         if self.numbers is not None:
             has, numbers = self.numbers
-            return _plain(float(numbers[which])) if has[which] else None
+            return _plain(float(numbers[which]), self.durations) if has[which] else None
         return self.values[which]
 
 
-def _plain(number: float) -> AttributeValue:
+def _plain(number: float, duration: bool) -> AttributeValue:
+    if duration and math.isfinite(number):
+        return duration_text(round(number))
     return int(number) if number.is_integer() and abs(number) < 2**63 else number
 
 
@@ -86,7 +92,7 @@ _NOTHING: Final = np.zeros(0, np.int64)
 def asked_by(spanset: Spanset) -> Asked:
     """The columns that `evaluate` will ask for."""
     asked = Asked()
-    evaluate(spanset, Forest.grow(_NOTHING, np.zeros(0, np.uint64), np.zeros(0, np.uint64)), asked)
+    evaluate(spanset, Forest(_NOTHING, np.zeros(0, np.uint64), np.zeros(0, np.uint64)), asked)
     return asked
 
 
@@ -171,7 +177,7 @@ class _Evaluation:
         kept = compare(self._figure(having.left, sets), having.operator, self._figure(having.right, sets))
         every = np.arange(len(sets.trace))
         notes = [
-            Note(aggregate_text(aggregate), every, numbers=self._aggregate(aggregate, sets))
+            Note(aggregate_text(aggregate), every, (), self._aggregate(aggregate, sets), in_seconds(aggregate.of))
             for side in (having.left, having.right)
             for aggregate in _aggregates(side)
         ]

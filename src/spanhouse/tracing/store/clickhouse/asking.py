@@ -1,0 +1,103 @@
+"""The statements of one question: checked, bounded together, and remembered."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+
+from spanhouse.base.errors import InvalidQuery, QueryLimitReached
+from spanhouse.tracing.plan.requests import ReadCost, Sent
+from spanhouse.tracing.plan.scope import Scope, TimeRange
+from spanhouse.tracing.store.clickhouse import guard
+from spanhouse.tracing.store.clickhouse.engine import Engine, EngineError, EngineLimitReached
+from spanhouse.tracing.store.clickhouse.statements import Statement
+
+Rows: TypeAlias = Sequence[Sequence[Any]]
+COLUMN_ROWS_MAX: Final = 8_000_000
+"""rows that one statement gives as columns"""
+LEAST_SECONDS: Final = 0.001
+
+_CANNOT_COMPILE_REGEXP: Final = 427
+_HOUR_NS: Final = 3_600_000_000_000
+
+
+class Asking:
+    """One question of one scope. Its statements share the scope's limits; `statements` tells what each one took."""
+
+    def __init__(self, engine: Engine, scope: Scope) -> None:
+        self._engine = engine
+        self._scope = scope
+        self._limits = scope.limits
+        self._until = time.monotonic() + scope.limits.seconds
+        self.statements: list[Sent] = []
+
+    @property
+    def cost(self) -> ReadCost:
+        return ReadCost(sum(sent.rows for sent in self.statements), sum(sent.bytes for sent in self.statements))
+
+    def rows(self, statement: Statement, purpose: str = "") -> Rows:
+        """Raises `QueryLimitReached`, which says what to narrow, `InvalidQuery` or `QueryCancelled`."""
+        settings = self._settings(statement)
+        with self._translated():
+            started = time.monotonic_ns()
+            answer = self._engine.query(statement.sql, statement.parameters, settings)
+        self._remember(statement, purpose, answer.cost, started)
+        rows: Rows = answer.rows()
+        return rows
+
+    def columns(self, statement: Statement, purpose: str = "") -> Mapping[str, np.ndarray[Any, Any]]:
+        """As `rows`, column by column, for many rows."""
+        settings = self._settings(statement, result_rows=COLUMN_ROWS_MAX)
+        with self._translated():
+            started = time.monotonic_ns()
+            answer = self._engine.columns(statement.sql, statement.parameters, settings)
+        self._remember(statement, purpose, answer.cost, started)
+        return answer.columns
+
+    def check_range(self, time_range: TimeRange) -> None:
+        """Refuse a range longer than the scope may ask for."""
+        most = self._limits.range_ns
+        if most and time_range.end - time_range.start > most:
+            raise QueryLimitReached(
+                f"the time range is longer than {most / _HOUR_NS:g} h, the most that one query may cover; narrow it",
+                retry_after_seconds=0,
+            )
+
+    def _settings(self, statement: Statement, **bounds: int) -> dict[str, str | int | float]:
+        guard.check(statement, self._scope)
+        seconds = self._until - time.monotonic()
+        rows = self._limits.rows - self.cost.rows if self._limits.rows else 0
+        if seconds < LEAST_SECONDS:
+            raise self._reached(159)
+        if self._limits.rows and rows <= 0:
+            raise self._reached(158)
+        return guard.settings(self._limits, seconds=seconds, rows=rows, **bounds)
+
+    def _remember(self, statement: Statement, purpose: str, cost: ReadCost, started: int) -> None:
+        took = time.monotonic_ns() - started
+        self.statements.append(Sent(purpose, statement.sql, dict(statement.parameters), cost.rows, cost.bytes, took))
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except EngineLimitReached as error:
+            raise self._reached(error.code) from error
+        except EngineError as error:
+            if error.code == _CANNOT_COMPILE_REGEXP:
+                raise InvalidQuery("a regular expression of the query is not in RE2's syntax") from error
+            raise
+
+    def _reached(self, code: int) -> QueryLimitReached:
+        most = self._limits
+        what = {
+            158: f"the query would read more than {most.rows:,} rows",
+            241: f"the query needs more than {most.memory_bytes / 2**20:,.0f} MiB of memory",
+            307: "the query would read too many bytes",
+            396: "the query looks at more spans at once than an answer can hold",
+        }.get(code, f"the query took longer than {most.seconds} s")
+        return QueryLimitReached(f"{what}; narrow the time range or add a condition", retry_after_seconds=0)
