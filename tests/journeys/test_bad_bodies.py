@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import statistics
 import time
@@ -14,7 +15,7 @@ from tests.kit.otlp import make_request, make_span
 from tests.kit.server import RunningServer, wait_until
 
 FRESH_SECONDS_MAX = 2.0
-"""Of half of them: the machine that runs tests does other things beside."""
+"""Of every good span; of half of them on a machine that has more to do than this test."""
 
 
 def bad_bodies(count: int) -> list[tuple[bytes, bytes]]:
@@ -58,6 +59,7 @@ def _found(client: httpx.Client, trace_id: bytes) -> bool:
 def test_bad_bodies_harm_nobody_and_are_stored_themselves(tmp_path: Path) -> None:
     bodies = bad_bodies(100)
     late = []
+    busy = os.getloadavg()[0] > (os.cpu_count() or 1)
     with RunningServer(tmp_path / "data") as server:
         sender = httpx.Client(base_url=server.otlp_http, headers={"content-type": "application/x-protobuf"})
         reader = httpx.Client(base_url=server.console)
@@ -74,6 +76,6 @@ def test_bad_bodies_harm_nobody_and_are_stored_themselves(tmp_path: Path) -> Non
         wait_until(lambda: all(_found(reader, trace_id) for trace_id, _ in bodies), 20)
 
         assert not list((tmp_path / "data" / "quarantine").glob("*"))
-        assert statistics.median(late) < FRESH_SECONDS_MAX, late
+        assert (statistics.median if busy else max)(late) < FRESH_SECONDS_MAX, late
         sender.close()
         reader.close()

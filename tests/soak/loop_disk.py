@@ -19,8 +19,14 @@ COMMIT_SECONDS = 120
 """The file system's own commits are put off, so that only what is synced is there, and the copy is of one moment."""
 
 
-def available() -> bool:
-    return os.geteuid() == 0 and shutil.which("mkfs.ext4") is not None and Path("/dev/loop-control").exists()
+def missing() -> list[str]:
+    """What this machine lacks for it, in words."""
+    needed = {
+        "root": os.geteuid() == 0,
+        "mkfs.ext4": shutil.which("mkfs.ext4") is not None,
+        "loop devices (/dev/loop-control)": Path("/dev/loop-control").exists(),
+    }
+    return [name for name, there in needed.items() if not there]
 
 
 class LoopDisk:

@@ -8,7 +8,7 @@ JSON_DEPTH_MAX = 100  # nesting of attribute values; protobuf's own limit is the
 
 JOURNAL_BYTES_MAX = 4 * 1024 * 1024 * 1024  # past this intake answers 503 until the loader catches up
 SEGMENT_BYTES_MAX = 64 * 1024 * 1024
-SEGMENT_AGE_MS_MAX = 750
+SEGMENT_AGE_MS_MAX = 750  # of a segment that is worth a load; see the journal for one that holds little
 
 RETRY_WINDOW_SECONDS = 300  # equal bodies of an instance within this are one client's retry
 

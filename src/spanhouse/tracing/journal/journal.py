@@ -24,6 +24,11 @@ log = structlog.get_logger(__name__)
 _IOV_MAX = 512
 _TICK_SECONDS = 0.1
 _IDLE_TICK_SECONDS = 1.0
+_SMALL_SEGMENT_BYTES = 256 * 1024
+_SMALL_SEGMENT_PATIENCE = 1.6
+_QUICK_LOAD_SECONDS = 0.5
+"""A load of little costs nearly as much as one of much: while loads are quick, a segment that holds little is kept open
+so many times as long. Its first span is still found before it is two seconds old."""
 _FREE_BYTES_MIN = 256 * 1024 * 1024  # left for the store to merge and for the relational database
 
 
@@ -60,6 +65,8 @@ class Journal:
     _pending_bytes: int = 0
     _used_bytes: int = 0
     _waiting_segments: int = 0
+    _handed_over_at: float | None = None
+    _load_seconds: float = 0.0
     _sequence: int = 0
     _segment: _Segment | None = None
     _stopping: bool = False
@@ -141,7 +148,7 @@ class Journal:
         while True:
             with self._wake:
                 if not self._pending and not self._stopping:
-                    self._wake.wait(_TICK_SECONDS if self._segment else _IDLE_TICK_SECONDS)
+                    self._wake.wait(self._pause())
                 group, self._pending = self._pending, []
                 self._taken = group
                 self._used_bytes += self._pending_bytes
@@ -182,10 +189,24 @@ class Journal:
         if segment is None:
             return
         # While the loader has segments to take, this one grows instead: few large loads cost less than many small ones.
-        old = time.monotonic() - segment.opened_at >= self.segment_age_seconds_max and not self._waiting_segments
+        old = self._seconds_left(segment) <= 0 and not self._waiting_segments
         if old or now_closing or segment.durable_bytes >= self.segment_bytes_max:
             self._segment = None
             _hand_over(segment)
+            self._handed_over_at = self._handed_over_at or time.monotonic()
+
+    def _seconds_left(self, segment: _Segment) -> float:
+        """Until the segment is old enough to be closed."""
+        may_wait = segment.durable_bytes < _SMALL_SEGMENT_BYTES and self._load_seconds < _QUICK_LOAD_SECONDS
+        patience = _SMALL_SEGMENT_PATIENCE if may_wait else 1.0
+        return segment.opened_at + self.segment_age_seconds_max * patience - time.monotonic()
+
+    def _pause(self) -> float:
+        """Seconds to wait for a batch: no longer than until the open segment is due."""
+        if self._segment is None:
+            return _IDLE_TICK_SECONDS if self._handed_over_at is None else _TICK_SECONDS
+        left = self._seconds_left(self._segment)
+        return min(left, _TICK_SECONDS) if left > 0 else _TICK_SECONDS
 
     def _abandon_segment(self) -> None:
         """After a failed write or sync nothing past the last good sync can be trusted, nor can this file be synced
@@ -203,8 +224,16 @@ class Journal:
         try:
             found = usage(self.directory)
             self._used_bytes, self._waiting_segments = found.bytes, found.closed
+            self._time_loads()
         except OSError as error:
             log.error("journal directory unreadable", path=str(self.directory), error=str(error))
+
+    def _time_loads(self) -> None:
+        """How long the loader takes, as far as it shows in the directory."""
+        if self._handed_over_at is not None:
+            self._load_seconds = time.monotonic() - self._handed_over_at
+            if not self._waiting_segments:
+                self._handed_over_at = None
 
     def _check_free_space(self) -> None:
         free = os.statvfs(self.directory)

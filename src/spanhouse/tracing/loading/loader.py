@@ -8,7 +8,7 @@ Whatever ends this process in between, the segment is still there and is taken u
 from __future__ import annotations
 
 import threading
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -121,45 +121,56 @@ class Loader:
 
     def _load_all(self, frames: _Frames, token: str, progress: Progress, ready: Path | None) -> None:
         """Load frames, from the file `ready` if it holds just them; if the store refuses them, in another encoding, and
-        if that does not help, one by one as far as it takes."""
+        if that does not help, in pieces as small as it takes."""
         try:
             self._store(ready or frames.content(), token, frames.received_at, progress)
         except Refusal as refusal:
             log.warning("the store refused a segment", token=token, batches=len(frames.kept), error=str(refusal)[:300])
-            if not self._load_mended(frames, token, progress):
-                self._halve(frames, token, progress, refusal)
+            self._load_mended(frames, token, progress, refusal)
 
-    def _load(self, frames: _Frames, token: str, progress: Progress) -> None:
-        try:
-            self._store(frames.content(), token, frames.received_at, progress)
-        except Refusal as refusal:
-            self._halve(frames, token, progress, refusal)
-
-    def _halve(self, frames: _Frames, token: str, progress: Progress, refusal: Refusal) -> None:
-        """Until the culprit stands alone. The same frames are always cut the same way, so that a repeat after a crash
-        finds what was done by its token."""
-        if len(frames.kept) == 1:
-            self._mend_or_quarantine(frames, token, progress, refusal)
-            return
-        for number, half in enumerate(frames.halves()):
-            self._load(half, f"{token}.{number}", progress)
-
-    def _load_mended(self, frames: _Frames, token: str, progress: Progress) -> bool:
-        """All of a refused segment at once, each body in its plainest encoding: many bad bodies then cost two loads.
-        False when one cannot be read, or the store refuses them still."""
-        mended = []
+    def _load_mended(self, frames: _Frames, token: str, progress: Progress, refusal: Refusal) -> None:
+        """All of a refused segment that we can read, each body in its plainest encoding: many bad bodies then cost two
+        loads. What we cannot read comes after it, as it is."""
+        readable, mended, unreadable = [], [], []
         for frame in frames.kept:
             fields, body = split_body(frames.segment, frame)
             plain = self.mend(body)
             if plain is None:
-                return False
-            mended.append(with_body(fields, plain))
+                unreadable.append(frame)
+            else:
+                readable.append(frame)
+                mended.append(with_body(fields, plain))
+        if readable:
+            try:
+                self._store(b"".join(mended), f"{token}.mended", frames.received_at, progress)
+                MENDED.inc(len(mended))
+            except Refusal:
+                self._narrow(frames.only(readable), token, progress, refusal)
+        if unreadable:
+            self._load_or_narrow(frames.only(unreadable), f"{token}.unreadable", progress)
+
+    def _load_or_narrow(self, frames: _Frames, token: str, progress: Progress) -> None:
         try:
-            self._store(b"".join(mended), f"{token}.mended", frames.received_at, progress)
-        except Refusal:
-            return False
-        MENDED.inc(len(mended))
-        return True
+            self._store(frames.content(), token, frames.received_at, progress)
+        except Refusal as refusal:
+            self._narrow(frames, token, progress, refusal)
+
+    def _narrow(self, frames: _Frames, token: str, progress: Progress, refusal: Refusal) -> None:
+        """Halve what is refused until each culprit stands alone. Large pieces are tried before small ones, so that good
+        batches do not wait for their neighbours. The same frames are always cut the same way: a repeat after a crash
+        finds what was done by its token."""
+        refused = deque([(frames, token, refusal)])
+        while refused:
+            piece, name, reason = refused.popleft()
+            if len(piece.kept) == 1:
+                self._mend_or_quarantine(piece, name, progress, reason)
+                continue
+            for number, half in enumerate(piece.halves()):
+                part = f"{name}.{number}"
+                try:
+                    self._store(half.content(), part, half.received_at, progress)
+                except Refusal as again:
+                    refused.append((half, part, again))
 
     def _mend_or_quarantine(self, frames: _Frames, token: str, progress: Progress, refusal: Refusal) -> None:
         frame = frames.kept[0]
@@ -221,9 +232,12 @@ class _Frames:
     def content(self) -> bytes:
         return b"".join(self.segment[frame.start : frame.end] for frame in self.kept)
 
+    def only(self, kept: Sequence[Frame]) -> _Frames:
+        return _Frames(self.segment, kept)
+
     def halves(self) -> tuple[_Frames, _Frames]:
         half = len(self.kept) // 2
-        return _Frames(self.segment, self.kept[:half]), _Frames(self.segment, self.kept[half:])
+        return self.only(self.kept[:half]), self.only(self.kept[half:])
 
 
 def _by_day(frames: Sequence[Frame]) -> dict[int, list[Frame]]:
