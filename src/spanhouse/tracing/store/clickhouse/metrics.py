@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
-from spanhouse.base.errors import InvalidQuery
 from spanhouse.tracing.plan.metrics import (
     Combined,
     Compared,
     Metrics,
+    MetricsAnswer,
     MetricSeries,
     MetricsRequest,
     Ranked,
@@ -17,14 +18,18 @@ from spanhouse.tracing.plan.metrics import (
 )
 from spanhouse.tracing.plan.predicates import Predicate
 from spanhouse.tracing.store.clickhouse.asking import Asking
+from spanhouse.tracing.store.clickhouse.metrics_compare import compare
 from spanhouse.tracing.store.clickhouse.metrics_rollup import RollupQuery, minutes_of
 from spanhouse.tracing.store.clickhouse.metrics_series import SeriesQuery, fields_looked_up, needs_tree
 from spanhouse.tracing.store.clickhouse.metrics_whole import WholeSeries
 from spanhouse.tracing.store.clickhouse.presence import types_of
+from spanhouse.tracing.store.clickhouse.sources import needs_of
 from spanhouse.tracing.store.metrics import second_stage
 from spanhouse.tracing.store.metrics.figures import Found, series_of
 from spanhouse.tracing.store.metrics.grid import grid_of, series_max
 from spanhouse.tracing.store.metrics.simple import condition_of
+
+T = TypeVar("T")
 
 
 class Measuring:
@@ -37,21 +42,34 @@ class Measuring:
         self._series_max = series_max(request, self.grid)
         self.warnings: list[str] = []
 
-    def series(self) -> tuple[MetricSeries, ...]:
-        return second_stage.settled(self.grid, second_stage.in_order(self._of(self._request.metrics)))
+    def answer(self) -> MetricsAnswer:
+        series = second_stage.settled(self.grid, second_stage.in_order(self._of(self._request.metrics)))
+        asking = self._asking
+        return MetricsAnswer(self.grid.times, series, asking.cost, tuple(asking.statements), tuple(self.warnings))
 
     def _of(self, metrics: Metrics) -> Sequence[MetricSeries]:
         match metrics:
             case Series():
                 return self._measured(metrics)
             case Compared():
-                raise InvalidQuery("compare() is not answered yet")
+                return self._compared(metrics)
             case Ranked(of, most, count):
                 return second_stage.ranked(self._of(of), most=most, count=count)
             case Threshold(of, operator, value):
                 return second_stage.over_threshold(self._of(of), operator, value)
             case Combined(operator, left, right):
                 return second_stage.combined(operator, self._side(left), self._side(right))
+
+    def _compared(self, compared: Compared) -> Sequence[MetricSeries]:
+        where = condition_of(compared.spans)
+        if where is not None and needs_of(where, compared.selection).tree:
+            where = None
+        found = list(compare(self._asking, self._request.scope, compared, where, self.grid).series())
+        return self._largest(found)
+
+    def _largest(self, series: list[MetricSeries]) -> list[MetricSeries]:
+        most = sorted(series, key=lambda one: -sum(point or 0 for point in one.points))
+        return self._noted(most[: self._series_max], more=len(series) > self._series_max)
 
     def _side(self, side: Metrics | float) -> Sequence[MetricSeries] | float:
         return side if isinstance(side, float | int) else self._of(side)
@@ -81,7 +99,7 @@ class Measuring:
     def _groups_max(self, series: Series) -> int:
         return max(1, self._series_max // max(1, len(series.quantiles)))
 
-    def _noted(self, found: list[Found], *, more: bool) -> list[Found]:
+    def _noted(self, found: list[T], *, more: bool) -> list[T]:
         if more:
             self.warnings.append(
                 f"there are more than {self._series_max:,} series; these have the most spans. "

@@ -11,10 +11,10 @@ from spanhouse.tracing.plan.predicates import Expression, Field, Intrinsic, Pred
 from spanhouse.tracing.plan.scope import Scope
 from spanhouse.tracing.plan.walk import fields_of
 from spanhouse.tracing.store.clickhouse.conditions import Conditions
-from spanhouse.tracing.store.clickhouse.expressions import Expressions, TypesOf, is_service_name, value_of_key
+from spanhouse.tracing.store.clickhouse.expressions import Expressions, is_service_name, value_of_key
 from spanhouse.tracing.store.clickhouse.presence import every_type
 from spanhouse.tracing.store.clickhouse.sources import NOTHING, Needs, needs_of, span_rows
-from spanhouse.tracing.store.clickhouse.statements import Build, Statement
+from spanhouse.tracing.store.clickhouse.statements import Build, Statement, TypesOf
 from spanhouse.tracing.store.metrics.figures import Found, with_bucket, with_quantile
 from spanhouse.tracing.store.metrics.grid import Grid
 from spanhouse.tracing.store.metrics.labels import Labels, shown

@@ -25,7 +25,7 @@ from spanhouse.tracing.store.clickhouse.expressions import joined
 from spanhouse.tracing.store.clickhouse.sources import NOTHING, needs_of
 from spanhouse.tracing.store.clickhouse.statements import BUCKET_NS, Build
 from spanhouse.tracing.store.evaluation.atoms import possible
-from spanhouse.tracing.store.evaluation.columns import Asked, Spans
+from spanhouse.tracing.store.evaluation.columns import Asked, Reals, Spans
 from spanhouse.tracing.store.evaluation.forest import Forest, Numbers
 from spanhouse.tracing.store.evaluation.spansets import asked_by, evaluate
 from spanhouse.tracing.store.metrics.grid import Grid
@@ -49,23 +49,33 @@ class _Page:
 
 
 class WholeSeries:
-    """Counts the spans of one series up in a `Tally`."""
+    """Counts the spans of one series up in a `Tally`. Their traces' columns tell what is asked `also`."""
 
-    def __init__(self, asking: Asking, scope: Scope, series: Series, grid: Grid) -> None:
+    def __init__(
+        self, asking: Asking, scope: Scope, series: Series, grid: Grid, also: Sequence[Predicate] = ()
+    ) -> None:
         self._asking = asking
         self._scope = scope
         self._series = series
         self._grid = grid
         self._asked = asked_by(series.spans)
-        _ask_for(self._asked, series)
+        _ask_for(self._asked, series, also)
         self._spans, self._traces = 0, 0
 
     def tally(self) -> Tally:
         tally = Tally(self._series, self._grid)
+        for traces, rows, values in self.resulting():
+            labels, which = self._labels(Spans(traces.forest, traces), rows)
+            tally.add(labels, which, self._steps(traces.start[rows]), values)
+        return tally
+
+    def resulting(self) -> Iterator[tuple[WholeTraces, Numbers, Reals | None]]:
+        """Traces, the rows of some of their spans that come out, and the values of these; each span once."""
         for part in _slices(self._grid.range):
             for traces in self._of_slice(part):
-                self._count(tally, traces, part)
-        return tally
+                rows, values = self._counted(traces, part)
+                if len(rows):
+                    yield traces, rows, values
 
     # -- which traces
 
@@ -112,20 +122,15 @@ class WholeSeries:
 
     # -- what comes out
 
-    def _count(self, tally: Tally, traces: WholeTraces, part: TimeRange) -> None:
+    def _counted(self, traces: WholeTraces, part: TimeRange) -> tuple[Numbers, Reals | None]:
         sets = evaluate(self._series.spans, traces.forest, traces)
         inside = (traces.start >= np.uint64(part.start)) & (traces.start <= np.uint64(part.end))
         counted = sets.within & inside
-        spans, values = Spans(traces.forest, traces), None
-        if self._series.of is not None:
-            has, numbers = spans.number(self._series.of)
-            counted &= has & ~np.isnan(numbers)
-            values = numbers[counted]
-        rows = np.flatnonzero(counted)
-        if not len(rows):
-            return
-        labels, which = self._labels(spans, rows)
-        tally.add(labels, which, self._steps(traces.start[rows]), values)
+        if self._series.of is None:
+            return np.flatnonzero(counted), None
+        has, numbers = Spans(traces.forest, traces).number(self._series.of)
+        counted &= has & ~np.isnan(numbers)
+        return np.flatnonzero(counted), numbers[counted]
 
     def _labels(self, spans: Spans, rows: Numbers) -> tuple[Sequence[Labels], Numbers]:
         names = [label for label, _ in self._series.by]
@@ -145,7 +150,7 @@ class WholeSeries:
         return (starts // np.uint64(self._grid.step)).astype(np.int64) - self._grid.first
 
 
-def _ask_for(asked: Asked, series: Series) -> None:
+def _ask_for(asked: Asked, series: Series, also: Sequence[Predicate]) -> None:
     """The columns that the series takes besides those of its spans."""
     nothing = np.zeros(0, np.int64)
     spans = Spans(Forest(nothing, np.zeros(0, np.uint64), np.zeros(0, np.uint64)), asked)
@@ -154,6 +159,8 @@ def _ask_for(asked: Asked, series: Series) -> None:
         spans.keys(field)
     if series.of is not None:
         spans.number(series.of)
+    for predicate in also:
+        spans.flags(predicate)
 
 
 def _slices(time_range: TimeRange) -> Iterator[TimeRange]:

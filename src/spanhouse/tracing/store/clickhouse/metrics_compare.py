@@ -1,0 +1,176 @@
+# ruff: noqa: S608 (every value is a parameter; the guard reads each statement again)
+"""`compare()`: every scalar attribute of the selected spans and of the others, counted by value and by step.
+
+Ids, times and durations have as many values as there are spans, so they are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from spanhouse.tracing.plan.metrics import Compared, MetricFunction, Series
+from spanhouse.tracing.plan.predicates import Predicate
+from spanhouse.tracing.plan.scope import Scope
+from spanhouse.tracing.store.clickhouse.asking import Asking
+from spanhouse.tracing.store.clickhouse.columns import WholeTraces
+from spanhouse.tracing.store.clickhouse.compile import Condition, in_traces, span_condition
+from spanhouse.tracing.store.clickhouse.conditions import Conditions
+from spanhouse.tracing.store.clickhouse.expressions import value_of_key
+from spanhouse.tracing.store.clickhouse.metrics_series import step_of
+from spanhouse.tracing.store.clickhouse.metrics_whole import WholeSeries
+from spanhouse.tracing.store.clickhouse.sources import Needs, needs_of, span_rows
+from spanhouse.tracing.store.clickhouse.statements import Build, Statement
+from spanhouse.tracing.store.evaluation.columns import Spans
+from spanhouse.tracing.store.evaluation.forest import Numbers
+from spanhouse.tracing.store.metrics.comparison import Comparison
+from spanhouse.tracing.store.metrics.grid import Grid
+from spanhouse.tracing.store.metrics.labels import shown
+
+SPANS_AT_ONCE: Final = 20_000
+"""of which a statement names each"""
+_MAPS: Final = {"span": "attributes", "resource": "resource", "instrumentation": "scope"}
+_TYPES: Final = {"string": "text", "int": "int", "float": "float", "bool": "bool"}
+_INTRINSICS: Final = (
+    "tuple('', 'name', 'text', name)",
+    "tuple('', 'kind', 'kind', toString(kind))",
+    "tuple('', 'status', 'status', toString(status_code))",
+    "tuple('resource', 'service.name', 'text', toString(service))",
+)
+_ROOT: Final = ("tuple('', 'rootName', 'text', root_name)", "tuple('', 'rootServiceName', 'text', root_service)")
+
+
+def compare(asking: Asking, scope: Scope, compared: Compared, where: Predicate | None, grid: Grid) -> Comparison:
+    """`where` is the condition that the spans satisfy; None where whole traces decide which they are."""
+    comparison = Comparison(grid, compared.top)
+    if where is None:
+        for query in _of_whole_traces(asking, scope, compared, grid):
+            rows = asking.rows(query.values(None), "values of each attribute")
+            _add(comparison, rows)
+            _add_totals(comparison, [(*row[:3], row[-1]) for row in rows])
+    else:
+        parent = needs_of(where, compared.selection).parent
+        query = _Query(scope, grid, span_condition(where), _selection(compared), parent=parent)
+        _add(comparison, asking.rows(query.values(compared.top + 1), "values of each attribute"))
+        _add_totals(comparison, asking.rows(query.totals(), "spans that have each attribute"))
+    return comparison
+
+
+def _add(comparison: Comparison, rows: Sequence[Sequence[Any]]) -> None:
+    for selected, attribute_scope, name, kind, text, steps in rows:
+        comparison.add_value(bool(selected), _name(attribute_scope, name), shown(kind, value_of_key(kind, text)), steps)
+
+
+def _add_totals(comparison: Comparison, rows: Sequence[Sequence[Any]]) -> None:
+    for selected, attribute_scope, name, steps in rows:
+        comparison.add_total(bool(selected), _name(attribute_scope, name), steps)
+
+
+def _name(scope: str, name: str) -> str:
+    return f"{scope}.{name}" if scope else name
+
+
+def _of_whole_traces(asking: Asking, scope: Scope, compared: Compared, grid: Grid) -> Iterator[_Query]:
+    """Questions about the resulting spans by their ids, some at a time."""
+    series = Series(compared.spans, MetricFunction.COUNT)
+    for traces, rows, _ in WholeSeries(asking, scope, series, grid, [compared.selection]).resulting():
+        selected = Spans(traces.forest, traces).flags(compared.selection)
+        if compared.window is not None:
+            first, last = np.uint64(compared.window.start), np.uint64(compared.window.end)
+            selected &= (traces.start >= first) & (traces.start <= last)
+        for group, of_group in (("0", rows[~selected[rows]]), ("1", rows[selected[rows]])):
+            for some in np.array_split(of_group, -(-len(of_group) // SPANS_AT_ONCE)) if len(of_group) else ():
+                yield _Query(scope, grid, _these(traces, some), lambda build, group=group: group)
+
+
+def _selection(compared: Compared) -> Condition:
+    def selected(build: Build) -> str:
+        condition = f"({Conditions(build).sql(compared.selection)})"
+        if compared.window is None:
+            return condition
+        first, last = (build.parameter(at, "UInt64") for at in (compared.window.start, compared.window.end))
+        return f"({condition} AND start_time BETWEEN {first} AND {last})"
+
+    return selected
+
+
+def _these(traces: WholeTraces, rows: Numbers) -> Condition:
+    numbers, spans, starts = (column[rows].tolist() for column in (traces.forest.trace, traces.span, traces.start))
+    trace_ids = [traces.ids[number] for number in sorted(set(numbers))]
+    keys = [
+        f"{traces.ids[number].hex()}{span:016x}{start}"
+        for number, span, start in zip(numbers, spans, starts, strict=True)
+    ]
+
+    def condition(build: Build) -> str:
+        own = "concat(lower(hex(trace_id)), lower(hex(span_id)), toString(start_time))"
+        wanted = build.parameter(keys, "Array(String)")
+        return f"{in_traces(build, trace_ids)} AND {own} IN (SELECT arrayJoin({wanted}))"
+
+    return condition
+
+
+@dataclass(frozen=True, slots=True)
+class _Query:
+    scope: Scope
+    grid: Grid
+    spans: Condition
+    selected: Condition
+    parent: bool = False
+    """whether a condition is about spans' parents"""
+
+    def values(self, most: int | None) -> Statement:
+        """selected, scope, name, kind, text, [(step, spans)]; of each attribute the `most` frequent values."""
+        columns = "selected, scope, name, kind, text"
+        found = "found.1 AS scope, found.2 AS name, found.3 AS kind, found.4 AS text"
+        limit = "" if most is None else f" ORDER BY sum(seen) DESC, text LIMIT {int(most)} BY selected, scope, name"
+        return self._counted(columns, found, _pairs(), limit)
+
+    def totals(self) -> Statement:
+        """selected, scope, name, [(step, spans)]"""
+        found = "found.1 AS scope, found.2 AS name"
+        return self._counted("selected, scope, name", found, _pairs(values=False))
+
+    def _counted(self, columns: str, found: str, pairs: str, limit: str = "") -> Statement:
+        build = Build(self.scope)
+        each = f"SELECT selected, step, {found} FROM ({self._each(build, pairs)})"
+        by_step = f"SELECT {columns}, step, count() AS seen FROM ({each}) GROUP BY {columns}, step"
+        return build.done(f"SELECT {columns}, groupArray(tuple(step, seen)) FROM ({by_step}) GROUP BY {columns}{limit}")
+
+    def _each(self, build: Build, pairs: str) -> str:
+        """A row for each attribute of each span."""
+        within, condition = build.started_in(self.grid.range), f"({self.spans(build)})"
+        source = span_rows(build, Needs(trace=True, parent=self.parent), within, *([] if self.parent else [condition]))
+        where = f" WHERE {condition}" if self.parent else ""
+        return (
+            f"SELECT {self.selected(build)} AS selected, {step_of(build, self.grid)} AS step, "
+            f"arrayJoin({pairs}) AS found FROM {source}{where}"
+        )
+
+
+def _pairs(*, values: bool = True) -> str:
+    """Array of (scope, name, kind, text) of one span."""
+    arrays = [
+        _of_map(scope, f"{prefix}_{suffix}", kind if values else "")
+        for scope, prefix in _MAPS.items()
+        for suffix, kind in _TYPES.items()
+    ]
+    arrays.append(f"[{', '.join(_INTRINSICS)}]")
+    arrays.append("arrayFilter(one -> one.4 != '', [tuple('', 'statusMessage', 'text', status_message)])")
+    arrays.append(f"arrayFilter(one -> has_root, [{', '.join(_ROOT)}])")
+    return f"arrayConcat({', '.join(arrays)})"
+
+
+def _of_map(scope: str, column: str, kind: str) -> str:
+    if kind:
+        pairs = (
+            f"arrayMap((key, value) -> tuple('{scope}', toString(key), '{kind}', toString(value)), "
+            f"mapKeys({column}), mapValues({column}))"
+        )
+    else:
+        pairs = f"arrayMap(key -> tuple('{scope}', toString(key), '', ''), mapKeys({column}))"
+    # The service stands in a column of its own, also where the resource names none.
+    return f"arrayFilter(one -> one.2 != 'service.name', {pairs})" if scope == "resource" else pairs
