@@ -63,12 +63,13 @@ def refused(otlp: Receiver) -> dict[str, Amount]:
 
 def export(otlp: Receiver, request: ExportTraceServiceRequest) -> ExportTraceServiceResponse:
     with grpc.insecure_channel(otlp.grpc_target) as channel:
-        reply = channel.unary_unary(EXPORT)(request.SerializeToString(), timeout=10)
+        reply = channel.unary_unary(EXPORT, None, None)(request.SerializeToString(), timeout=10)
         return ExportTraceServiceResponse.FromString(reply)
 
 
 def details(error: grpc.RpcError) -> Status:
-    return Status.FromString(dict(error.trailing_metadata())["grpc-status-details-bin"])
+    metadata: Any = error.trailing_metadata()
+    return Status.FromString(dict(metadata)["grpc-status-details-bin"])
 
 
 def test_over_the_rate_http_answers_429_and_when_to_come_back(tmp_path: Path) -> None:

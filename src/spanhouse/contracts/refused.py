@@ -7,6 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from spanhouse.base.clock import NANOS_PER_SECOND
+
+NANOS_PER_HOUR = 3600 * NANOS_PER_SECOND
+
 REFUSED_FILES = "refused-*.json"
 """Beside the Grants, one for each process that takes spans in."""
 

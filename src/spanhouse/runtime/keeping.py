@@ -9,6 +9,7 @@ from pathlib import Path
 import structlog
 
 from spanhouse.base.clock import NANOS_PER_DAY, NANOS_PER_SECOND, Clock
+from spanhouse.contracts.refused import NANOS_PER_HOUR
 from spanhouse.runtime import readiness
 from spanhouse.runtime.parts import Parts
 from spanhouse.runtime.settings import Settings
@@ -37,6 +38,9 @@ def start(parts: Parts, settings: Settings, clock: Clock, *, keeper: bool) -> No
     if keeper:
         directory = settings.grants_path.parent
         parts.start("uses", lambda stop: every(USES_SECONDS, clock, stop, lambda: _take_up_uses(directory, clock)))
+        parts.start(
+            "refused", lambda stop: every(USES_SECONDS, clock, stop, lambda: _take_up_refused(directory, clock))
+        )
     parts.start("store", lambda stop: _keep_store(parts, settings, clock, stop, keeper=keeper))
 
 
@@ -105,3 +109,13 @@ def _take_up_uses(directory: Path, clock: Clock) -> None:
 
     close_old_connections()
     uses.take_up(directory, now_ns=clock.now_ns())
+
+
+def _take_up_refused(directory: Path, clock: Clock) -> None:
+    """Note what intake refused."""
+    from django.db import close_old_connections
+
+    from spanhouse.customers.instances import refused
+
+    close_old_connections()
+    refused.take_up(directory, now_hour=clock.now_ns() // NANOS_PER_HOUR)

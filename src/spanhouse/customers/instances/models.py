@@ -41,6 +41,8 @@ class Instance(models.Model):
     released_at = models.DateTimeField(null=True, blank=True)
     release = models.CharField(max_length=10, blank=True)
     """Why it was released."""
+    limits = models.JSONField(default=dict, blank=True)
+    """`contracts.limits.Limits` as a dictionary."""
 
     class Meta:
         ordering = ("created_at", "id")
@@ -107,6 +109,29 @@ class Key(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
+
+
+class RefusedRow(models.Model):
+    """What one source refused of an instance in an hour of UTC for one reason (`contracts.refused`)."""
+
+    source = models.CharField(max_length=40)
+    instance = models.CharField(max_length=40)
+    reason = models.CharField(max_length=100)
+    hour = models.PositiveBigIntegerField()
+    """counted from the epoch"""
+    requests = models.PositiveBigIntegerField()
+    spans = models.PositiveBigIntegerField()
+    bytes = models.PositiveBigIntegerField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("instance", "hour", "reason", "source"), name="one_row_a_source_reason_and_hour"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.reason} of {self.instance}"
 
 
 class GrantsVersion(models.Model):

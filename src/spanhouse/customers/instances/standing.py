@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from spanhouse.base.clock import NANOS_PER_SECOND
 from spanhouse.base.errors import Forbidden
 from spanhouse.contracts.grant import InstanceGrant
+from spanhouse.contracts.limits import Limits
 from spanhouse.customers.accounts.access import is_trusted
 from spanhouse.customers.accounts.audit.actors import By
 from spanhouse.customers.instances.holds import Hold, Right, State
@@ -43,6 +44,7 @@ def grant_of(instance: Instance, holds: Sequence[HoldRow]) -> InstanceGrant:
         query=open_until_its_end,
         denial=_denial(instance, holds),
         suspended_from_ns=to_ns(ends) if ends else None,
+        limits=Limits.from_dict(instance.limits),
     )
 
 

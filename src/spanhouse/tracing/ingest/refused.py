@@ -7,12 +7,10 @@ from typing import ClassVar
 
 import structlog
 
-from spanhouse.base.clock import NANOS_PER_SECOND
 from spanhouse.base.ids import new_id
-from spanhouse.contracts.refused import Amount, Refused, RefusedIn
+from spanhouse.contracts.refused import NANOS_PER_HOUR, Amount, Refused, RefusedIn
 from spanhouse.tracing.ingest.kept_file import KeptFile
 
-NANOS_PER_HOUR = 3600 * NANOS_PER_SECOND
 KEPT_HOURS = 48
 """So long the console may be down without anything going uncounted."""
 
