@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -51,7 +55,7 @@ def test_a_span_is_found_through_every_face(server: RunningServer) -> None:
     table = server.cli("query", "{ duration > 2s }", "--slowest").stdout
 
     trace = f"{0xF00D:032x}"
-    assert tempo["traceID"] == jaeger["traceID"] == printed["traceID"] == trace
+    assert tempo["traceID"] == jaeger["traceID"] == printed["trace_id"] == trace
     assert (tempo["rootTraceName"], tempo["durationMs"]) == ("checkout", 2_500)
     assert {"key": "order", "type": "int64", "value": 2**63 - 1} in jaeger["spans"][0]["tags"]
     assert trace in table
@@ -100,6 +104,108 @@ def test_names_of_any_script_and_sign_come_back(server: RunningServer) -> None:
 
     assert trace["processes"]["p1"]["serviceName"] == name
     assert name in ask(server, "/jaeger/api/services").json()["data"]
+
+
+def test_structure_and_pipelines_are_answered_through_every_face(server: RunningServer) -> None:
+    send(
+        server,
+        span(1, trace=0xFACE, name="facade"),
+        *(
+            span(number, 1, trace=0xFACE, name="inner", attributes={"n": number}, lasts=number)
+            for number in range(2, 6)
+        ),
+    )
+    query = '{ name = "facade" } > { name = "inner" } | by(span.n) | select(status)'
+
+    (tempo,) = ask(server, "/tempo/api/search", q=query).json()["traces"]
+    (rest,) = ask(server, "/api/v1/traces", q=query).json()["traces"]
+    counted = ask(server, "/tempo/api/search", q='{ name = "inner" } | count() > 3').json()["traces"]
+    table = server.cli("query", query).stdout
+
+    assert len(tempo["spanSets"]) == len(rest["span_sets"]) == 4
+    assert [each["matched"] for each in rest["span_sets"]] == [1, 1, 1, 1]
+    assert {"key": "by(span.n)", "value": {"intValue": "2"}} in [each["attributes"][0] for each in tempo["spanSets"]]
+    assert {"key": "status", "value": {"stringValue": "unset"}} in rest["span_sets"][0]["spans"][0]["attributes"]
+    assert [trace["traceID"] for trace in counted] == [f"{0xFACE:032x}"]
+    assert "by(span.n) = 3" in table
+
+
+def test_values_are_completed_from_what_was_sent(server: RunningServer) -> None:
+    send(
+        server,
+        span(1, trace=0xC0DE, name="coded", attributes={"code": 200, 'odd/"name"': "x"}),
+        span(2, 1, trace=0xC0DE, name="coded", attributes={"code": 500}, status_code=2),
+    )
+
+    def values(tag: str, **asked: str) -> list[tuple[str, str]]:
+        found = ask(server, f"/tempo/api/v2/search/tag/{quote(tag, safe='')}/values", **asked).json()["tagValues"]
+        return sorted((value["type"], value["value"]) for value in found)
+
+    assert values("span.code") == [("int", "200"), ("int", "500")]
+    assert values("span.code", q="{ status = error && name = ") == [("int", "500")]
+    assert values('span."odd/\\"name\\""') == [("string", "x")]
+    assert values("status", q='{ name = "coded" }') == [("keyword", "error"), ("keyword", "unset")]
+    assert ("string", "coded") in values("name")
+    assert values("resource.undefined") == []
+
+
+@pytest.mark.report("V25")
+def test_a_limit_cuts_after_the_condition_and_pages_go_on(server: RunningServer) -> None:
+    """Three old traces among many newer ones are what is asked for."""
+    many = [span(1, trace=0x2500 + n, name="many", attributes={"rare": n < 3}) for n in range(60)]
+    send(server, *many)
+
+    few = ask(server, "/tempo/api/search", q="{ span.rare = true }", limit="20").json()["traces"]
+    pages: list[str] = []
+    following: dict[str, str] = {}
+    while True:
+        page = ask(server, "/api/v1/traces", q='{ name = "many" }', limit="25", **following).json()
+        pages += [trace["trace_id"] for trace in page["traces"]]
+        if page["next"] is None:
+            break
+        following = {"cursor": page["next"]}
+
+    assert len(few) == 3
+    assert sorted(pages) == sorted(each.trace_id.hex() for each in many)
+    whole = ask(server, "/api/v1/traces", q='{ name = "many" }', limit="100").json()["traces"]
+    assert pages == [trace["trace_id"] for trace in whole]
+
+
+def test_a_metric_is_printed_as_a_line_and_explained(server: RunningServer) -> None:
+    send(server, span(1, trace=0x3E7A, name="measured", service="meter"))
+
+    line = server.cli("query", '{ name = "measured" } | count_over_time() by (resource.service.name)').stdout
+    value = server.cli("query", '{ name = "measured" } | count_over_time()', "--instant").stdout
+    explained = server.cli("query", '{ name = "measured" }', "--explain").stdout
+
+    assert "resource.service.name = meter" in line
+    assert "█" in line
+    assert value.split()[-1] == "1"
+    assert "SELECT" in explained
+    assert "rows" in explained
+    assert '= "measured"' in explained
+
+
+def test_what_arrives_is_followed_until_it_is_interrupted(server: RunningServer) -> None:
+    command = [sys.executable, "-m", "spanhouse", "query", '{ name = "followed" }', "--follow", "--json"]
+    with subprocess.Popen(command, env=server.environment(), stdout=subprocess.PIPE, text=True) as following:
+        assert following.stdout is not None
+        try:
+            send(server, now(1, trace=0xF0110, name="followed"))
+            first = json.loads(following.stdout.readline())
+            send(server, now(1, trace=0xF0111, name="followed"), now(2, trace=0xF0110, name="followed"))
+            second = json.loads(following.stdout.readline())
+        finally:
+            following.send_signal(signal.SIGINT)
+        rest = following.stdout.read()
+
+    assert [first["trace_id"], second["trace_id"]] == [f"{0xF0110:032x}", f"{0xF0111:032x}"]
+    assert rest == ""
+    assert following.returncode == 0
+
+
+def now(number: int, **fields: Any) -> Span:
+    return make_span(number, start_time=time.time_ns(), service="shop", **fields)
 
 
 def test_a_query_that_is_wrong_says_so_in_one_line(server: RunningServer) -> None:

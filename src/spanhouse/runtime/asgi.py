@@ -6,6 +6,8 @@ import os
 
 from django.core.asgi import get_asgi_application
 
+from spanhouse.runtime.cancelling import cancels_queries
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spanhouse.runtime.django_settings")
 
-application = get_asgi_application()
+application = cancels_queries(get_asgi_application())
