@@ -147,7 +147,7 @@ def _holds(seen: Seen, predicate: Predicate) -> bool:
         case Exists(field):
             return bool(seen.values(field))
         case Compare(field, how, value):
-            return any(compares(found, how, _padded(field, how, value)) for found in _elements(seen.values(field)))
+            return any(_compares(found, how, _padded(field, how, value)) for found in seen.values(field))
         case Relate():
             return true(condition(predicate), seen.here)
         case Matches(field, text):
@@ -157,6 +157,12 @@ def _holds(seen: Seen, predicate: Predicate) -> bool:
 def _elements(values: list[Any]) -> list[Any]:
     """Of an array each element."""
     return [one for value in values for one in (value if isinstance(value, list) else [value])]
+
+
+def _compares(found: Any, how: str, value: Value) -> bool:
+    """Of an array some element; different is one only if all elements are that can be compared."""
+    results = [compares(one, how, value) for one in _elements([found]) if _family(one) == _family(value)]
+    return bool(results) and all(results) if how in ("!=", "!~") else any(results)
 
 
 def compares(found: Any, how: str, value: Value) -> bool:

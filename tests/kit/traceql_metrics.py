@@ -222,12 +222,10 @@ def _rank(function: str, found: list[Line], count: int, width: int) -> list[Line
 
 
 def order(labels: Labels) -> tuple[Any, ...]:
-    """By type (booleans, whole numbers, fractions, texts, missing ones), then by value."""
-    types = [bool, int, float, str, type(None)]
+    """By type (booleans, numbers, texts, missing ones), then by value."""
+    types = {bool: 0, int: 1, float: 1, str: 2, type(None): 3}
     return tuple(
-        (name, types.index(type(value)), 0 if value is None else value)
-        if type(value) in types
-        else (name, 9, repr(value))
+        (name, types[type(value)], 0 if value is None else value) if type(value) in types else (name, 4, repr(value))
         for name, value in labels
     )
 

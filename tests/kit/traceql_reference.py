@@ -7,7 +7,8 @@ that those can be held against it. The parts: `traceql_values` (one span), `trac
 What is not obvious, and held by recorded answers of a peer where those exist (tests/contracts/test_traceql_peers.py):
 
 - A missing value is equal to nothing and different from nothing; only `= nil` is true of it. `!` of such a comparison
-  is true. A comparison with an array holds if it holds for one of its elements.
+  is true. An array compares if one of its elements does; but it differs (`!=`, `!~`) only if all do that can be
+  compared.
 - `A op B` yields spans of B. Spans not reached from a root stand in no relation: `A > B` never has them, `A !> B`
   always. `A !> B` needs no A in the trace. Roots of one trace are siblings. `A &> B` has also the A that a B stands to.
 - An operator makes one spanset of its sides' spansets; `&&` needs spans on both sides.

@@ -111,10 +111,13 @@ def _part(one: Set, by: Expression, family: Family) -> list[Set]:
 
 
 def typed(value: Any) -> Any:
-    """Something that is equal for equal values of one type only: 1, 1.0, "1" and true are four."""
+    """Something that is equal for equal values of one type: 1 and 1.0 are one number, and neither "1" nor true."""
     if isinstance(value, list):
-        return ("list", *map(typed, value))
-    return (type(value).__name__, repr(value + 0.0) if isinstance(value, float) else repr(value))
+        return ("list", *((type(one).__name__, typed(one)) for one in value))
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        whole = isinstance(value, int) or value.is_integer()
+        return ("number", repr(int(value) if whole else value))
+    return (type(value).__name__, repr(value))
 
 
 def shown(value: Any) -> Any:

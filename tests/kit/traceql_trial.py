@@ -26,11 +26,14 @@ LOADS = 3
 """in which the spans come, so that traces lie in several"""
 
 
+ALL_OF_THEM = TimeRange(BASE, BASE + SECONDS * S)
+
+
 @dataclass(frozen=True)
 class Asked:
     """How a search is put, beside its query."""
 
-    within: TimeRange = reference.ALWAYS
+    within: TimeRange = ALL_OF_THEM
     order: Order = Order.NEWEST
     limit: int = EVERYTHING
     shown: int = 0
@@ -41,9 +44,9 @@ asked = st.builds(
     Asked,
     st.sampled_from(
         [
-            reference.ALWAYS,
-            reference.ALWAYS,
-            TimeRange(BASE, BASE + SECONDS * S),
+            ALL_OF_THEM,
+            ALL_OF_THEM,
+            TimeRange(BASE - 3_600 * S, BASE + SECONDS * S),
             TimeRange(BASE + 5 * S, BASE + 12 * S),
             TimeRange(BASE + 9 * S + 1, BASE + 9 * S + MS),
         ]

@@ -94,11 +94,22 @@ def true(condition: Expression, here: Here) -> bool:
         case Binary(how, left, right) if isinstance(left, Nil) or isinstance(right, Nil):
             return (exists(left, here) == exists(right, here)) == (how == "=")
         case Binary(how, left, right) if how not in ARITHMETIC:
-            pairs = [(one, other) for one in values(left, here) for other in values(right, here)]
-            return any(
-                compares(_padded(one, left, right, how), how, _padded(other, right, left, how)) for one, other in pairs
-            )
-    return True in [value for value in values(condition, here) if isinstance(value, bool)]
+            ones = [_elements(_padded(value, left, right, how)) for value in _found(left, here)]
+            others = [_elements(_padded(value, right, left, how)) for value in _found(right, here)]
+            return any(_compare_arrays(one, how, other) for one in ones for other in others)
+    return True in [value for found in _found(condition, here) for value in _elements(found) if isinstance(value, bool)]
+
+
+def _elements(value: Any) -> list[Any]:
+    """What of a value takes part in a comparison: of an array those that are no arrays themselves."""
+    found = value if isinstance(value, list) else [value]
+    return [one for one in found if type_of(one) != "other"]
+
+
+def _compare_arrays(left: list[Any], how: str, right: list[Any]) -> bool:
+    """Some elements compare so; but different are only arrays of which no elements are equal."""
+    results = [compares(one, how, other) for one in left for other in right if type_of(one) == type_of(other)]
+    return bool(results) and all(results) if how in ("!=", "!~") else any(results)
 
 
 def compares(left: Any, how: str, right: Any) -> bool:
@@ -138,14 +149,6 @@ def exists(expression: Expression, here: Here) -> bool:
 
 
 # -- values
-
-
-def values(expression: Expression, here: Here) -> list[Any]:
-    """Those of which one has to satisfy a comparison: of an array each element. None at all: missing."""
-    found = []
-    for value in _found(expression, here):
-        found += [one for one in value if type_of(one) != "other"] if isinstance(value, list) else [value]
-    return found
 
 
 def first_value(expression: Expression, span: Span, family: Family) -> Any:
