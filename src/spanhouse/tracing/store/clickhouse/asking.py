@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 
 from spanhouse.base.errors import InvalidQuery, QueryLimitReached
+from spanhouse.tracing.plan.predicates import Attribute, Field
 from spanhouse.tracing.plan.requests import ReadCost, Sent
 from spanhouse.tracing.plan.scope import Scope, TimeRange
 from spanhouse.tracing.store.clickhouse import guard
+from spanhouse.tracing.store.clickhouse.compile import extent
 from spanhouse.tracing.store.clickhouse.engine import Engine, EngineError, EngineLimitReached
-from spanhouse.tracing.store.clickhouse.statements import Statement
+from spanhouse.tracing.store.clickhouse.presence import every_type, types_of
+from spanhouse.tracing.store.clickhouse.statements import BUCKET_NS, Statement, TypesOf
 
 Rows: TypeAlias = Sequence[Sequence[Any]]
 COLUMN_ROWS_MAX: Final = 8_000_000
 """rows that one statement gives as columns"""
+LONG_RANGE_NS: Final = 7 * 86_400_000_000_000
 LEAST_SECONDS: Final = 0.001
 
 _CANNOT_COMPILE_REGEXP: Final = 427
@@ -34,6 +38,8 @@ class Asking:
         self._limits = scope.limits
         self._until = time.monotonic() + scope.limits.seconds
         self.statements: list[Sent] = []
+        self._names: set[str] = set()
+        self._types: TypesOf = every_type
 
     @property
     def cost(self) -> ReadCost:
@@ -58,6 +64,15 @@ class Asking:
         self._remember(statement, purpose, answer.cost, started)
         return answer.columns
 
+    def types_of(self, fields: Iterable[Field]) -> TypesOf:
+        """In which types of value these attributes are looked up; each name is asked for once."""
+        names = {field.name for field in fields if isinstance(field, Attribute)}
+        if not names <= self._names:
+            self._names |= names
+            every = [Attribute("any", name) for name in sorted(self._names)]
+            self._types = types_of(lambda statement: self.rows(statement, "types of attributes"), self._scope, every)
+        return self._types
+
     def check_range(self, time_range: TimeRange) -> None:
         """Refuse a range longer than the scope may ask for."""
         most = self._limits.range_ns
@@ -66,6 +81,16 @@ class Asking:
                 f"the time range is longer than {most / _HOUR_NS:g} h, the most that one query may cover; narrow it",
                 retry_after_seconds=0,
             )
+
+    def plausible_part(self, time_range: TimeRange) -> TimeRange:
+        """The part of a range that holds all of its spans of plausible time; a short range as it is."""
+        if time_range.end - time_range.start < LONG_RANGE_NS:
+            return time_range
+        ((count, first, last),) = self.rows(extent(self._scope, time_range), "when there are spans")
+        if not count:
+            return TimeRange(time_range.start, time_range.start)
+        start = max(time_range.start, first * BUCKET_NS)
+        return TimeRange(start, max(start, min(time_range.end, (last + 1) * BUCKET_NS - 1)))
 
     def _settings(self, statement: Statement, **bounds: int) -> dict[str, str | int | float]:
         guard.check(statement, self._scope)

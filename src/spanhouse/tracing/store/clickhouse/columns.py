@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 
 from spanhouse.tracing.plan.predicates import Expression, Predicate
 from spanhouse.tracing.plan.scope import Scope, TimeRange
+from spanhouse.tracing.plan.walk import fields_of
 from spanhouse.tracing.spans.model import AttributeValue
 from spanhouse.tracing.store.clickhouse.asking import Asking
 from spanhouse.tracing.store.clickhouse.compile import Condition
 from spanhouse.tracing.store.clickhouse.conditions import Conditions
 from spanhouse.tracing.store.clickhouse.expressions import Expressions, value_of_key
 from spanhouse.tracing.store.clickhouse.sources import needs_of, span_rows
-from spanhouse.tracing.store.clickhouse.statements import PLAUSIBLE, Build, Statement
+from spanhouse.tracing.store.clickhouse.statements import PLAUSIBLE, Build, Statement, TypesOf, every_type
 from spanhouse.tracing.store.evaluation.columns import Asked, Figure, Keys
 from spanhouse.tracing.store.evaluation.forest import Flags, Forest, Numbers
 from spanhouse.tracing.store.metrics.labels import shown
@@ -76,7 +77,8 @@ def fetch(
     asking: Asking, scope: Scope, asked: Asked, traces: Condition, candidate: Candidate | None = None
 ) -> WholeTraces:
     """All spans of the traces that `traces` names, with what was asked of them."""
-    found = asking.columns(statement(scope, asked, traces, candidate), "columns of whole traces")
+    types = asking.types_of(field for part in _parts(asked) for field in fields_of(part))
+    found = asking.columns(statement(scope, asked, traces, candidate, types), "columns of whole traces")
     columns = {name: found.get(name, np.zeros(0, np.uint64)) for name in _names(asked)}
     hidden: Mapping[str, NDArray[Any]] = {}
     if scope.services is not None:
@@ -84,8 +86,14 @@ def fetch(
     return _sorted(_with(columns, hidden), asked)
 
 
-def statement(scope: Scope, asked: Asked, traces: Condition, candidate: Candidate | None = None) -> Statement:
-    build = Build(scope)
+def _parts(asked: Asked) -> Sequence[Predicate | Expression]:
+    return [*asked.predicates, *asked.numbers, *asked.groups]
+
+
+def statement(
+    scope: Scope, asked: Asked, traces: Condition, candidate: Candidate | None, types: TypesOf = every_type
+) -> Statement:
+    build = Build(scope, types=types)
     conditions, values = Conditions(build), Expressions(build)
     columns = [PLACE_COLUMNS, f"{PLAUSIBLE} AS {PLAUSIBLE_COLUMN}"]
     columns.append(f"{'0' if candidate is None else _is_candidate(build, *candidate)} AS {CANDIDATE_COLUMN}")
@@ -96,7 +104,7 @@ def statement(scope: Scope, asked: Asked, traces: Condition, candidate: Candidat
     for nth, expression in enumerate(asked.groups):
         kind, text = values.key(expression)
         columns += [f"{kind} AS kind_{nth}", f"{text} AS text_{nth}"]
-    needs = needs_of(*asked.predicates, *asked.numbers, *asked.groups)
+    needs = needs_of(*_parts(asked))
     return build.done(f"SELECT {', '.join(columns)} FROM {span_rows(build, needs, traces(build))}")
 
 

@@ -16,10 +16,12 @@ from spanhouse.tracing.store.clickhouse.sources import needs_of, span_rows
 from spanhouse.tracing.store.clickhouse.statements import (
     BUCKET_NS,
     FIRST_ROOT,
+    NO_START,
     OF_SPANS,
     PLAUSIBLE,
     Build,
     Statement,
+    TypesOf,
     whole_buckets,
 )
 
@@ -140,14 +142,14 @@ def _stands_after(build: Build, place: Place) -> str:
     )
 
 
-def slowest_ids(request: TraceSearch, traces: Condition, size: int, offset: int) -> Statement:
-    build = Build(request.scope)
+def slowest_ids(request: TraceSearch, traces: Condition, size: int, offset: int, types: TypesOf) -> Statement:
+    build = Build(request.scope, types=types)
     return build.done(f"SELECT hex(trace_id) FROM ({_slowest(build, request, traces, size, offset)})")
 
 
-def some_traces(scope: Scope, condition: Condition, limit: int) -> Statement:
+def some_traces(scope: Scope, condition: Condition, limit: int, types: TypesOf) -> Statement:
     """At most so many traces that have such a span, at whatever time."""
-    build = Build(scope)
+    build = Build(scope, types=types)
     return build.done(
         f"SELECT hex(trace_id) FROM (SELECT DISTINCT trace_id FROM {build.source('spans', condition(build))} "
         f"LIMIT {int(limit)})"
@@ -212,6 +214,16 @@ def marked(scope: Scope, time_range: TimeRange) -> Statement:
     return build.done(f"SELECT count() > 0 FROM {source}")
 
 
+def extent(scope: Scope, time_range: TimeRange) -> Statement:
+    """How many, the first and the last bucket of spans of plausible time in a range."""
+    build = Build(scope)
+    if scope.services is not None:
+        source = build.source("spans", build.started_in(time_range), PLAUSIBLE)
+    else:
+        source = build.source("trace_summaries", build.buckets(time_range), f"good_start < {NO_START}", service=None)
+    return build.done(f"SELECT count(), min(start_bucket), max(start_bucket) FROM {source}")
+
+
 def starts_a_bucket(part: TimeRange) -> bool:
     return part.start % BUCKET_NS == 0
 
@@ -226,13 +238,15 @@ def summaries(scope: Scope, trace_ids: Sequence[bytes]) -> Statement:
     return build.done(f"SELECT {SUMMARY_COLUMNS} FROM {source} GROUP BY trace_id")
 
 
-def found(request: TraceSearch, traces: Condition, part: TimeRange, fields: Sequence[Field]) -> Statement:
+def found(
+    request: TraceSearch, traces: Condition, part: TimeRange, fields: Sequence[Field], types: TypesOf
+) -> Statement:
     """Each of these traces in one row: SUMMARY_COLUMNS, number of matching spans, the first of them, its bound in
     `part`, and whether some span of the range has an implausible time.
 
     A matching span is (start, hex id, service, name, duration, kind and text of each field).
     """
-    build = Build(request.scope)
+    build = Build(request.scope, types=types)
     values = Expressions(build)
     keys = [text for field in fields for text in values.key(field)]
     span = ", ".join(["start_time", "hex(span_id)", "toString(service)", "name", "duration", *keys])
@@ -242,18 +256,21 @@ def found(request: TraceSearch, traces: Condition, part: TimeRange, fields: Sequ
     from_, to = (build.parameter(at, "UInt64") for at in (part.start, part.end))
     most = request.spans_per_trace or request.scope.limits.spans_per_spanset
     return build.done(
-        f"SELECT {SUMMARY_COLUMNS}, countIf({matches}) AS matched, "
-        f"groupArraySortedIf({int(most)})(tuple({span}), {matches}) AS spans, "
-        f"minIf(start_time, {matches} AND start_time BETWEEN {from_} AND {to}) AS bound, "
+        f"WITH ({matches}) AS matches "
+        f"SELECT {SUMMARY_COLUMNS}, countIf(matches) AS matched, "
+        f"groupArraySortedIf({int(most)})(tuple({span}), matches) AS spans, "
+        f"minIf(start_time, matches AND start_time BETWEEN {from_} AND {to}) AS bound, "
         f"{some_implausible(build, request.range)} AS strange "
         f"FROM {build.source('spans', traces(build))} GROUP BY trace_id"
     )
 
 
-def details(scope: Scope, spans: Sequence[tuple[bytes, bytes, int]], fields: Sequence[Field]) -> Statement:
+def details(
+    scope: Scope, spans: Sequence[tuple[bytes, bytes, int]], fields: Sequence[Field], types: TypesOf
+) -> Statement:
     """Hex trace id, start, hex id, service, name, duration, kind and text of each field: of the spans with these
     traces and ids, and others that have both by chance."""
-    build = Build(scope)
+    build = Build(scope, types=types)
     values = Expressions(build)
     keys = [text for field in fields for text in values.key(field)]
     ids = build.parameter(sorted({span_id.hex() for _, span_id, _ in spans}), "Array(String)")

@@ -37,6 +37,7 @@ from spanhouse.tracing.store.clickhouse.expressions import (
     Column,
     Element,
     Expressions,
+    OfScope,
     Possibility,
     among,
     joined,
@@ -79,7 +80,7 @@ class Conditions:
             case _ if elements:
                 return self._some(sorted(elements), predicate)
             case Not(of):
-                return f"(NOT {self.sql(of)})"
+                return f"(NOT ({self.sql(of)}))"
             case _:
                 return self._leaf(predicate)
 
@@ -180,21 +181,31 @@ class Conditions:
         )
 
     def _any_value(self, field: Attribute, holds: Callable[[Sequence[Possibility]], list[str]]) -> str:
-        """Some value of the attribute satisfies it, of the first scope that has the name."""
+        """Some value of the attribute satisfies it, or some element of an array, in the first scope with the name."""
         scopes = self._values.by_scope(field)
-        conditions = [joined(" OR ", holds(possible), empty="0") for _, possible in scopes]
-        if len(scopes) == 1:
-            return conditions[0]
-        exists = [exists for exists, _ in scopes[:-1]]
-        branches = [part for pair in zip(exists, conditions, strict=False) for part in pair]
-        # Said twice: that some scope satisfies it is implied, and is cheap to rule out before all types of all
-        # scopes are read to see which of them has the name first.
-        anywhere = joined(" OR ", conditions, empty="0")
-        return f"({anywhere} AND multiIf({', '.join(branches)}, {conditions[-1]}))"
+        scalars = [joined(" OR ", holds(scope.scalars), empty="0") for scope in scopes]
+        arrays = "0" if all(scope.has_arrays == "0" for scope in scopes) else self._in_arrays(scopes, holds)
+        conditions = [_first_that_exists(scopes, scalars, "0")] if scalars != ["0"] * len(scalars) else []
+        if len(scopes) > 1 and conditions:
+            # Said twice: that some scope satisfies it is implied, and is cheap to rule out before all types of all
+            # scopes are read to see which of them has the name first.
+            anywhere = joined(" OR ", (scalar for scalar in scalars if scalar != "0"), empty="0")
+            conditions = [f"({anywhere} AND {conditions[0]})"]
+        return joined(" OR ", [*conditions, *([arrays] if arrays != "0" else [])], empty="0")
+
+    def _in_arrays(self, scopes: Sequence[OfScope], holds: Callable[[Sequence[Possibility]], list[str]]) -> str:
+        array, element = self._build.variable(), self._build.variable()
+        condition = joined(" OR ", holds(self._values.elements(element)), empty="0")
+        if condition == "0":
+            return "0"
+        some = joined(" OR ", (scope.has_arrays for scope in scopes if scope.has_arrays != "0"), empty="0")
+        arrays = _first_that_exists(scopes, [scope.arrays for scope in scopes], "emptyArrayString()")
+        inside = f"arrayExists(({element}) -> {condition}, otlp_elements({array}))"
+        return f"({some} AND arrayExists(({array}) -> startsWith({array}, 'a') AND {inside}, {arrays}))"
 
     def _exists(self, field: Field) -> str:
         if isinstance(field, Attribute):
-            return joined(" OR ", (exists for exists, _ in self._values.by_scope(field)), empty="0")
+            return joined(" OR ", (scope.exists for scope in self._values.by_scope(field)), empty="0")
         if field is Intrinsic.PARENT_ID:
             return "parent_span_id != toFixedString('', 8)"
         if field in (Intrinsic.ROOT_NAME, Intrinsic.ROOT_SERVICE):
@@ -263,6 +274,15 @@ def _value_of(field: Intrinsic, text: str) -> Value:
         return text
     number = _number(text)
     return text if number is None else number
+
+
+def _first_that_exists(scopes: Sequence[OfScope], values: Sequence[str], otherwise: str) -> str:
+    """What stands for the first scope that has the name."""
+    known = [(scope.exists, value) for scope, value in zip(scopes, values, strict=True) if scope.exists != "0"]
+    if len(scopes) == 1 or not known:
+        return values[0] if known else otherwise
+    pairs = ", ".join(f"{exists}, {value}" for exists, value in known)
+    return f"multiIf({pairs}, {otherwise})"
 
 
 def _related(one: Possibility, operator: Operator, other: Possibility) -> str:

@@ -30,7 +30,7 @@ from spanhouse.tracing.plan.walk import OF_TREE
 from spanhouse.tracing.spans.model import AttributeValue
 from spanhouse.tracing.store.clickhouse.intrinsics import COLUMNS, ELEMENT_COLUMNS, ID_BYTES, TRACE_LEVEL
 from spanhouse.tracing.store.clickhouse.rows import decode_other
-from spanhouse.tracing.store.clickhouse.statements import Build
+from spanhouse.tracing.store.clickhouse.statements import Build, TypesOf
 
 Kind = Literal["text", "int", "float", "bool", "duration", "status", "kind", "other", "missing"]
 """`duration` is a whole number of ns; `status` and `kind` are numbers of OTLP's enums; `other` is hex for `rows.py`."""
@@ -59,8 +59,6 @@ PREFIXES: Final[dict[str, str]] = {
 LOOKUP_ORDER: Final = ("span", "resource", "event", "link", "instrumentation")
 TYPES: Final[dict[str, Kind]] = {"string": "text", "int": "int", "float": "float", "bool": "bool", "other": "other"}
 """Suffixes of the typed maps."""
-TypesOf = Callable[[str, str], Iterable[str]]
-"""Suffixes of the maps in which an attribute of this scope and name may be, in the order of `TYPES`."""
 ELEMENT_BASE: Final[dict[str, str]] = {"event": "event_time", "link": "link_trace_id"}
 PARENT_PREFIX: Final = "parent_row_"
 """Before the columns of the parent's row where a statement joins it."""
@@ -99,6 +97,19 @@ class Possibility:
     each: tuple[Each, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class OfScope:
+    """The values of a name in one scope."""
+
+    exists: str
+    """whether the scope has the name"""
+    scalars: list[Possibility]
+    has_arrays: str
+    """whether there may be arrays among the values"""
+    arrays: str
+    """values that may be arrays, each as its tag and bytes"""
+
+
 def kind_of(field: Intrinsic) -> Kind:
     return _KINDS_OF_INTRINSICS.get(field, "text")
 
@@ -107,16 +118,15 @@ class Expressions:
     """Compiles expressions into one statement's `Build`.
 
     `bound` gives the columns of the one event (link) that a condition is about. Without it a value of a span's events
-    (links) is that of the first one that has it. `types` says which types of value an attribute is looked up in, where
-    that is known.
+    (links) is that of the first one that has it.
     """
 
     def __init__(
-        self, build: Build, bound: Mapping[Element, Column] | None = None, types: TypesOf = lambda scope, name: TYPES
+        self, build: Build, bound: Mapping[Element, Column] | None = None, types: TypesOf | None = None
     ) -> None:
         self._build = build
-        self._bound = bound or {}
-        self._types = types
+        self._bound = {} if bound is None else bound
+        self._types = types or build.types
 
     def number(self, expression: Expression) -> tuple[str, str]:
         """(has, value): UInt8 and Float64. Numbers, durations and arithmetic on them; all else is missing, NaN too."""
@@ -240,22 +250,39 @@ class Expressions:
 
     # -- every value of a span that a comparison may meet
 
-    def by_scope(self, field: Attribute) -> list[tuple[str, list[Possibility]]]:
-        """Of each scope in which the name is looked up, in order: whether it has the name, and its possibilities."""
-        found = []
-        for scope in LOOKUP_ORDER if field.scope == "any" else (field.scope,):
-            bound = field.scope in self._bound and not field.of_parent
-            every = self._typed(field, scope) if bound else self._typed_of_every(field, scope)
-            exists = _any(among(each.each, each.has) for each in every)
-            found.append((exists, [element for each in every for element in self._with_elements(each)]))
-        return found
+    def by_scope(self, field: Attribute) -> list[OfScope]:
+        """Each scope in which the name is looked up, in order."""
+        return [self._of_scope(field, scope) for scope in (LOOKUP_ORDER if field.scope == "any" else (field.scope,))]
+
+    def _of_scope(self, field: Attribute, scope: str) -> OfScope:
+        bound = field.scope in self._bound and not field.of_parent
+        every = self._typed(field, scope) if bound else self._typed_of_every(field, scope)
+        exists = _any(among(each.each, each.has) for each in every)
+        scalars = [each for each in every if each.kind != "other"]
+        others = [_encoded(each) for each in every if each.kind == "other"]
+        return OfScope(exists, scalars, *(others[0] if others else ("0", "emptyArrayString()")))
+
+    def elements(self, variable: str) -> list[Possibility]:
+        """Of an element of an array, as its bytes."""
+        return [
+            Possibility(kind, has.format(variable), value.format(variable)) for kind, (has, value) in ELEMENTS.items()
+        ]
 
     def _of_attribute(self, field: Attribute) -> Iterator[Possibility]:
         earlier: list[str] = []
-        for exists, possible in self.by_scope(field):
-            for each in possible:
+        for scope in self.by_scope(field):
+            for each in (*scope.scalars, *self._elements_of(scope)):
                 yield replace(each, has=_all(each.has, *(f"NOT {has}" for has in earlier)))
-            earlier.append(exists)
+            earlier.append(scope.exists)
+
+    def _elements_of(self, scope: OfScope) -> Iterator[Possibility]:
+        if scope.has_arrays == "0":
+            return
+        array, element = self._build.variable(), self._build.variable()
+        walked = f"otlp_elements(if(startsWith({array}, 'a'), {array}, ''))"
+        for each in self.elements(element):
+            runs = (Each((array,), (scope.arrays,)), Each((element,), (walked,)))
+            yield replace(each, each=runs)
 
     def _typed_of_every(self, field: Attribute, scope: str) -> list[Possibility]:
         """As `_typed`, but of all events (links) of the span."""
@@ -268,18 +295,6 @@ class Expressions:
             one = self._of_type(field, lambda _: variable, suffix)
             array = self._column(field, f"{prefix}_{suffix}")
             found.append(replace(one, each=(Each((variable,), (array,)),)))
-        return found
-
-    def _with_elements(self, possibility: Possibility) -> list[Possibility]:
-        """An array's elements in its place, by their types."""
-        if possibility.kind != "other":
-            return [possibility]
-        encoded = f"if({possibility.has} AND startsWith({possibility.value}, 'a'), {possibility.value}, '')"
-        variable = self._build.variable()
-        found = []
-        for kind, (has, value) in ELEMENTS.items():
-            each = Each((variable,), (f"otlp_elements({encoded})",))
-            found.append(Possibility(kind, has.format(variable), value.format(variable), (*possibility.each, each)))
         return found
 
     # -- intrinsics
@@ -386,6 +401,14 @@ def _first(possible: list[Possibility], values: list[str], otherwise: str) -> tu
         return "1", values[0]
     pairs = ", ".join(f"{each.has}, {value}" for each, value in zip(possible, values, strict=True))
     return _any(each.has for each in possible), f"multiIf({pairs}, {otherwise})"
+
+
+def _encoded(other: Possibility) -> tuple[str, str]:
+    """(whether there is such a value, the values as an array)"""
+    if not other.each:
+        return other.has, f"[{other.value}]"
+    (each,) = other.each
+    return among(other.each, other.has), f"arrayMap({each.variables[0]} -> {other.value}, {each.arrays[0]})"
 
 
 def among(each: Sequence[Each], condition: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from spanhouse.tracing.plan.metrics import MetricFunction, Series
-from spanhouse.tracing.plan.predicates import Expression, Field, Intrinsic, Predicate
+from spanhouse.tracing.plan.predicates import Field, Intrinsic, Predicate
 from spanhouse.tracing.plan.scope import Scope
 from spanhouse.tracing.plan.walk import fields_of
 from spanhouse.tracing.store.clickhouse.conditions import Conditions
@@ -82,47 +82,64 @@ class Keys:
         return tuple(found)
 
 
+class SpanRows:
+    """The rows of spans that count for a series, and what each gives: keys and, where there is one, its value."""
+
+    def __init__(self, build: Build, series: Series, where: Predicate, grid: Grid, types: TypesOf) -> None:
+        self._build = build
+        self._where = where
+        self._grid = grid
+        self._values = [field for _, field in series.by] + ([] if series.of is None else [series.of])
+        self._has, self.value = ("1", "")
+        if series.of is not None:
+            self._has, self.value = Expressions(build, types=types).number(series.of)
+        self.keys = Keys(build, series.by, types)
+        histogram = series.function is MetricFunction.HISTOGRAM
+        self.selected = [*self.keys.selected, *([f"{_BUCKET.format(self.value)} AS bucket"] if histogram else [])]
+        self.names = [*self.keys.names, *(["bucket"] if histogram else [])]
+
+    def source(self, *conditions: str) -> str:
+        """What follows FROM; the conditions are about columns of the spans' own."""
+        build, own, of_condition = self._build, needs_of(*self._values), needs_of(self._where)
+        within, condition = build.started_in(self._grid.range), Conditions(build).sql(self._where)
+        of_row = [] if of_condition.parent else _said(condition)
+        joined = [*(_said(condition) if of_condition.parent else []), *_said(self._has)]
+        needs = Needs(trace=own.trace, parent=own.parent or of_condition.parent)
+        if needs == NOTHING:
+            return span_rows(build, needs, within, *conditions, *of_row, *joined)
+        source = span_rows(build, needs, within, *conditions, *of_row)
+        return f"{source} WHERE {' AND '.join(joined)}" if joined else source
+
+
+def _said(condition: str) -> list[str]:
+    return [] if condition == "1" else [f"({condition})"]
+
+
 class SeriesQuery:
     """The statement of one series, and what its rows mean."""
 
     def __init__(self, scope: Scope, series: Series, where: Predicate, grid: Grid, limit: int, types: TypesOf) -> None:
         self._build = Build(scope)
         self._series = series
-        self._where = where
         self._grid = grid
         self._limit = limit
-        self._types = types
-        self._keys = Keys(self._build, series.by, types)
+        self._rows = SpanRows(self._build, series, where, grid, types)
 
     def statement(self) -> Statement:
         """Keys, [(step, figure)], spans; groups with the most spans first, one more than fit."""
-        return self._build.done(grouped(self._parts(), self._names(), self._limit + 1))
+        return self._build.done(grouped(self._parts(), self._rows.names, self._limit + 1))
 
     def found(self, rows: Sequence[Sequence[Any]]) -> list[Found]:
-        width = len(self._names())
+        width = len(self._rows.names)
         return [found for row in rows for found in self._found(row[:width], row[width])]
 
-    def _names(self) -> list[str]:
-        histogram = self._series.function is MetricFunction.HISTOGRAM
-        return [*self._keys.names, *(["bucket"] if histogram else [])]
-
     def _parts(self) -> str:
-        has, value = ("1", "") if self._series.of is None else self._number(self._series.of)
-        selected = [*self._keys.selected, f"{step_of(self._build, self._grid)} AS step"]
-        if self._series.function is MetricFunction.HISTOGRAM:
-            selected.append(f"{_BUCKET.format(value)} AS bucket")
-        source = rows_of(self._build, self._grid, self._where, self._series.of, *self._fields(), has=has)
-        names = ", ".join([*self._names(), "step"])
+        selected = [*self._rows.selected, f"{step_of(self._build, self._grid)} AS step"]
+        names = ", ".join([*self._rows.names, "step"])
         return (
-            f"SELECT {', '.join(selected)}, {self._figure(value)} AS figure, count() AS spans "
-            f"FROM {source} GROUP BY {names}"
+            f"SELECT {', '.join(selected)}, {self._figure(self._rows.value)} AS figure, count() AS spans "
+            f"FROM {self._rows.source()} GROUP BY {names}"
         )
-
-    def _number(self, of: Expression) -> tuple[str, str]:
-        return Expressions(self._build, types=self._types).number(of)
-
-    def _fields(self) -> Iterator[Field]:
-        return (field for _, field in self._series.by)
 
     def _figure(self, value: str) -> str:
         if self._series.function is MetricFunction.QUANTILE:
@@ -131,7 +148,7 @@ class SeriesQuery:
         return _FIGURES[self._series.function].format(value)
 
     def _found(self, cells: Sequence[Any], steps: Sequence[tuple[int, Any]]) -> Iterable[Found]:
-        labels = self._keys.labels(cells)
+        labels = self._rows.keys.labels(cells)
         match self._series.function:
             case MetricFunction.HISTOGRAM:
                 yield Found(with_bucket(self._series, labels, float(cells[-1])), steps)
@@ -157,19 +174,6 @@ def step_of(build: Build, grid: Grid, at: str = "start_time") -> str:
         return "0"
     step, first = build.parameter(grid.step, "UInt64"), build.parameter(grid.first, "UInt64")
     return f"toUInt32(intDiv({at}, {step}) - {first})"
-
-
-def rows_of(build: Build, grid: Grid, where: Predicate, *values: Expression | None, has: str = "1") -> str:
-    """What follows FROM: the spans of the range that meet the condition, with what the values need beside them."""
-    own = needs_of(*(value for value in values if value is not None))
-    of_condition = needs_of(where)
-    within, condition = build.started_in(grid.range), Conditions(build).sql(where)
-    conditions = [f"({part})" for part in (condition, has) if part != "1"]
-    needs = Needs(trace=own.trace, parent=own.parent or of_condition.parent)
-    if needs == NOTHING:
-        return span_rows(build, needs, within, *conditions)
-    joined = span_rows(build, needs, within, *([] if of_condition.parent else conditions[:1]))
-    return f"{joined} WHERE {' AND '.join(conditions)}" if conditions else joined
 
 
 def fields_looked_up(series: Series) -> Iterator[Field]:

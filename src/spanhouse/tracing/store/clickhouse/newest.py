@@ -64,7 +64,8 @@ def newest(
 ) -> list[Found]:
     """The `limit` traces with the latest start, latest first, ties by id; only those `after` a place in that order.
 
-    `implausible` gives, of the traces that match by a span of implausible time, those with the latest start.
+    `time_range` holds all spans of plausible time that may match. `implausible` gives, of the traces that match by a
+    span of implausible time, those with the latest start.
     """
     best: list[Found] = []
     asked = False

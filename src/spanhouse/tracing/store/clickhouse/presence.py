@@ -11,8 +11,9 @@ from typing import Any, Final
 
 from spanhouse.tracing.plan.predicates import Attribute, Field
 from spanhouse.tracing.plan.scope import Scope
-from spanhouse.tracing.store.clickhouse.expressions import TYPES, TypesOf
-from spanhouse.tracing.store.clickhouse.statements import Build, Statement
+from spanhouse.tracing.store.clickhouse.statements import ATTRIBUTE_TYPES, Build, Statement, TypesOf, every_type
+
+__all__ = ["every_type", "types_of"]
 
 Rows = Sequence[Sequence[Any]]
 
@@ -36,11 +37,7 @@ def types_of(ask: Callable[[Statement], Rows], scope: Scope, fields: Iterable[Fi
 
 
 def _known(found: Collection[tuple[str, str, str]], scope: str, name: str) -> list[str]:
-    return [suffix for suffix in TYPES if (scope, name, suffix) in found]
-
-
-def every_type(scope: str, name: str) -> Iterable[str]:
-    return TYPES
+    return [suffix for suffix in ATTRIBUTE_TYPES if (scope, name, suffix) in found]
 
 
 def _kept(scope: Scope, names: Sequence[str]) -> Statement:

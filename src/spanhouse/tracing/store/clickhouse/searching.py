@@ -13,6 +13,7 @@ from typing import Any
 from spanhouse.tracing.plan.predicates import Constant, Predicate
 from spanhouse.tracing.plan.requests import FoundSpanset, FoundTrace, Order, SearchAnswer, TraceSearch, TraceSummary
 from spanhouse.tracing.plan.scope import TimeRange
+from spanhouse.tracing.plan.walk import fields_of
 from spanhouse.tracing.store.clickhouse import compile
 from spanhouse.tracing.store.clickhouse.asking import Asking
 from spanhouse.tracing.store.clickhouse.compile import Condition
@@ -72,11 +73,13 @@ class _Plain:
         self._request = request
         self._where = where
         self._fields = shown_fields(request)
+        self._types = asking.types_of([*fields_of(where), *self._fields.values()])
 
     def found(self) -> list[FoundTrace]:
         request = self._request
         if request.order is Order.NEWEST:
-            hits = newest(request.range, request.limit, self._look, self._implausible, request.after)
+            part = self._asking.plausible_part(request.range)
+            hits = newest(part, request.limit, self._look, self._implausible, request.after)
         else:
             hits = self._slowest()
         return [FoundTrace(hit.summary, (hit.spanset,)) for hit in hits]
@@ -104,7 +107,7 @@ class _Plain:
         return sorted(hits, key=lambda hit: (-hit.summary.duration, -hit.start, hit.trace_id))
 
     def _rows(self, traces: Condition, part: TimeRange) -> Sequence[Sequence[Any]]:
-        statement = compile.found(self._request, traces, part, list(self._fields.values()))
+        statement = compile.found(self._request, traces, part, list(self._fields.values()), self._types)
         return self._asking.rows(statement, "traces and their matching spans")
 
     def _hit(self, row: Sequence[Any]) -> _PlainHit:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -38,6 +38,15 @@ UINT64: Final = range(2**64)
 
 ParameterValue = str | bool | int | float | list[str]
 
+ATTRIBUTE_TYPES: Final = ("string", "int", "float", "bool", "other")
+"""Suffixes of the typed maps."""
+TypesOf = Callable[[str, str], Iterable[str]]
+"""Of a scope and a name: the suffixes of the maps that may have it."""
+
+
+def every_type(scope: str, name: str) -> Iterable[str]:
+    return ATTRIBUTE_TYPES
+
 
 @dataclass(frozen=True, slots=True)
 class Statement:
@@ -53,6 +62,8 @@ class Build:
 
     scope: Scope
     parameters: dict[str, ParameterValue] = field(default_factory=dict)
+    types: TypesOf = every_type
+    """the types of value in which an attribute is looked up"""
     _variables: int = 0
 
     def __post_init__(self) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 from spanhouse.tracing.plan.predicates import Constant, Field, Predicate
 from spanhouse.tracing.plan.requests import FoundSpanset, FoundTrace, MatchedSpan, Order, TraceSearch
 from spanhouse.tracing.plan.scope import TimeRange
-from spanhouse.tracing.plan.shape import required, sources
+from spanhouse.tracing.plan.shape import named_fields, required, sources
 from spanhouse.tracing.plan.walk import OF_TREE
 from spanhouse.tracing.spans.model import AttributeValue
 from spanhouse.tracing.store.clickhouse import compile
@@ -105,6 +105,7 @@ class WholeSearch:
         self._asking = asking
         self._request = request
         self._asked = asked_by(request.where)
+        self._types = asking.types_of(field for _, field in named_fields(request.where))
         self._rare: Sequence[bytes] | None = None
         self._probed = False
         self._spans, self._traces = 0, 0
@@ -113,7 +114,8 @@ class WholeSearch:
         request = self._request
         if request.order is Order.SLOWEST:
             return self._answered(self._slowest())
-        return self._answered(newest(request.range, request.limit, self._look, self._implausible, request.after))
+        part = self._asking.plausible_part(request.range)
+        return self._answered(newest(part, request.limit, self._look, self._implausible, request.after))
 
     # -- which traces
 
@@ -134,7 +136,9 @@ class WholeSearch:
         size, offset = max(100, self._request.limit), 0
         while True:
             traces = compile.with_a_span(self._request, self._candidate)
-            rows = self._asking.rows(compile.slowest_ids(self._request, traces, size, offset), "slowest candidates")
+            rows = self._asking.rows(
+                compile.slowest_ids(self._request, traces, size, offset, self._types), "slowest candidates"
+            )
             ids = [bytes.fromhex(trace_id) for (trace_id,) in rows]
             for some in _in_parts(ids, RARE_TRACES):
                 hits = {hit.trace_id: hit for hit in self._batch(_of_ids(some)).hits()}
@@ -161,7 +165,8 @@ class WholeSearch:
             condition = possible(needed, _not_in_a_row)
             if condition == Constant(True):
                 continue
-            statement = compile.some_traces(self._request.scope, compile.span_condition(condition), RARE_TRACES + 1)
+            having = compile.span_condition(condition)
+            statement = compile.some_traces(self._request.scope, having, RARE_TRACES + 1, self._types)
             rows = self._asking.rows(statement, "traces that have what every result needs")
             if len(rows) <= RARE_TRACES:
                 self._rare = [bytes.fromhex(trace_id) for (trace_id,) in rows]
@@ -222,7 +227,7 @@ class WholeSearch:
         fields = shown_fields(self._request)
         of_rows = {name: field for name, field in fields.items() if field not in OF_TREE}
         wanted = {_key(hit, row): (hit, row) for hit in hits for _, rows in hit.spansets for row in self._first(rows)}
-        statement = compile.details(self._request.scope, list(wanted), list(of_rows.values()))
+        statement = compile.details(self._request.scope, list(wanted), list(of_rows.values()), self._types)
         found: Spans = defaultdict(list)
         for trace_id, *row in self._asking.rows(statement, "spans shown"):
             span = matched_span(row, list(of_rows))
