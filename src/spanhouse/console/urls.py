@@ -9,7 +9,18 @@ from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 from django.views.i18n import set_language
 
-from spanhouse.console.views import explore, instances, keys, overview, services, traces
+from spanhouse.console.views import (
+    account_instances,
+    agreement,
+    audit,
+    explore,
+    instances,
+    keys,
+    members,
+    overview,
+    services,
+    traces,
+)
 from spanhouse.console.visit import Visit, open_when_suspended, visited
 
 
@@ -48,6 +59,21 @@ urlpatterns = [
     path("traces/<str:trace_id>/spans/<str:span_id>.json", traces.span, name="trace-span"),
     path("keys", keys.keys, name="keys"),
     path("keys/<str:key_id>/revoke", keys.revoke, name="key-revoke"),
+    path("account", account_instances.choose, name="account-choose"),
+    path("account/agreement", agreement.agreement, name="account-agreement"),
+    path("account/agreement/sign", agreement.sign, name="account-sign"),
+    path("account/agreement/<str:kind>/<int:version>", agreement.paper, name="account-paper"),
+    path("account/policy", agreement.policy, name="account-policy"),
+    path("account/audit", audit.audit, name="account-audit"),
+    path("account/audit.<str:form>", audit.download, name="account-audit-export"),
+    path("account/members", members.members, name="account-members"),
+    path("account/members/add", members.add, name="account-member-add"),
+    path("account/members/<int:user_id>", members.change, name="account-member"),
+    path("account/grants", members.grant, name="account-grant"),
+    path("account/grants/<str:grant_id>/revoke", members.revoke, name="account-grant-revoke"),
+    path("account/instances", account_instances.instances, name="account-instances"),
+    path("account/instances/<str:instance_id>", account_instances.change, name="account-instance"),
+    path("account/instances/<str:instance_id>/release", account_instances.release, name="account-instance-release"),
     path("instance", instances.choose, name="instance-choose"),
     path("language", set_language, name="language"),
     path("<path:address>", nothing, name="nothing"),

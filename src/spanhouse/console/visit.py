@@ -61,14 +61,17 @@ def visited(view: View[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponse
         now_ns = clock().now_ns()
         reading = _reading(request, needs_of(view), to_datetime(now_ns))
         if reading is None:
-            return render(request, "console/no_instance.html", _bare(request), status=404)
+            return render(request, "console/no_instance.html", bare(request), status=404)
         instance = reading.instance
+        problem: Refused | None = None
         try:
-            chosen, problem = timerange.parse(request.GET, now_ns), None
+            chosen = timerange.parse(request.GET, now_ns)
         except Malformed as error:
             chosen, problem = timerange.parse({}, now_ns), error
         agreements.accept_by_use(instance.account, now=to_datetime(now_ns), by=by_request(request))
         visit = Visit(request, instance, Scope(instance.pk, reading.services), chosen, now_ns)
+        if request.method == "POST" and request.session.get(selectors.CHOSEN_INSTANCE, instance.pk) != instance.pk:
+            problem = Forbidden(_("The instance that you looked at is no longer open to you."))
         if problem:
             return failed(visit, problem)
         if not selectors.instance_grant(instance).may_query(now_ns) and not getattr(view, "unsuspended", False):
@@ -127,7 +130,7 @@ def frame(visit: Visit) -> dict[str, Any]:
     """What base.html needs besides the page."""
     query = visit.chosen.query
     return {
-        **_bare(visit.request),
+        **bare(visit.request),
         "visit": visit,
         "instance": visit.instance,
         "instances": access.instances_seen(visit.request.user, to_datetime(visit.now_ns)),  # type: ignore[arg-type]
@@ -142,7 +145,7 @@ def frame(visit: Visit) -> dict[str, Any]:
     }
 
 
-def _bare(request: HttpRequest) -> dict[str, Any]:
+def bare(request: HttpRequest) -> dict[str, Any]:
     theme = request.COOKIES.get("theme", "auto")
     return {
         "theme": theme if theme in THEMES else "auto",

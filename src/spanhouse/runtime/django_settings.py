@@ -23,6 +23,7 @@ LOOPBACK_OPEN = SPANHOUSE.loopback_open and SPANHOUSE.host_is_loopback
 RETENTION_DAYS_NEW = SPANHOUSE.retention_days
 POLICY = {"retention_days": str(SPANHOUSE.retention_days), **SPANHOUSE.policy}
 CONTRACT_ZONE = SPANHOUSE.contract_zone
+OPERATOR_CONTACT = SPANHOUSE.contact
 CONSOLE_URL = SPANHOUSE.console_url
 TRUSTED_PROXIES = SPANHOUSE.trusted_proxies
 OTLP_HTTP_URL = f"http://{SPANHOUSE.reachable_host}:{SPANHOUSE.otlp_http_port}" if SPANHOUSE.otlp_http_port else ""

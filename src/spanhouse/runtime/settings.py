@@ -62,6 +62,7 @@ class Settings(BaseSettings):
         RETENTION_DAYS_DEFAULT, ge=1, le=RETENTION_DAYS_MAX, description="days a new instance keeps its spans"
     )
     contract_zone: str = Field("Asia/Shanghai", description="time zone in which contracts count days and months")
+    contact: str = Field("", description="where people ask before they sign: a telephone number, an e-mail address")
     policy: dict[str, str] = Field(
         default_factory=dict, description="figures of the agreement that differ from their defaults, by name (JSON)"
     )

@@ -17,6 +17,14 @@ def members_of(account: Account) -> QuerySet[Membership]:
     return Membership.objects.filter(account=account).select_related("user").order_by("created_at", "id")
 
 
+def get_member(account: Account, user_id: int) -> User:
+    """Raises NotFound, also for a user who is a member elsewhere only."""
+    user = User.objects.filter(pk=user_id, memberships__account=account).first()
+    if user is None:
+        raise NotFound(f"{account.name} has no member {user_id}")
+    return user
+
+
 def grants_of(account: Account) -> QuerySet[Grant]:
     """Grants that the account gave and did not revoke, expired ones too."""
     return Grant.objects.filter(account=account, revoked_at=None).select_related("to_user", "to_account")

@@ -26,6 +26,19 @@ def all_instances() -> QuerySet[Instance]:
     return Instance.objects.all()
 
 
+def instances_of_account(account: Account) -> QuerySet[Instance]:
+    """Released ones too."""
+    return Instance.objects.filter(account=account)
+
+
+def instance_of_account(account: Account, instance_id: str) -> Instance:
+    """Raises NotFound, also when the instance is another account's."""
+    instance = Instance.objects.filter(pk=instance_id, account=account).first()
+    if instance is None:
+        raise NotFound(f"{account.name} has no instance {instance_id!r}")
+    return instance
+
+
 def get_instance(instance_id: str) -> Instance:
     """Raises NotFound."""
     instance = Instance.objects.filter(pk=instance_id).first()
