@@ -22,6 +22,7 @@ from spanhouse.tracing.plan.requests import StoredTrace
 from spanhouse.tracing.plan.scope import Scope
 from spanhouse.tracing.search.registry import set_reader
 from spanhouse.tracing.spans.model import Event, Link, Resource, SpanKind
+from spanhouse.tracing.store.cancel import current
 from spanhouse.tracing.traces.otlp import to_otlp
 from tests.kit.peer_reader import PeerReader
 from tests.kit.query_grpc import Query, query_listener
@@ -386,6 +387,28 @@ def test_a_call_that_is_cancelled_is_not_answered_to_its_end(jaeger: Query, read
 
     assert found(jaeger, search_depth=1) == [trace_id(499).hex()[-4:]]
     assert sum(reads) < 499
+
+
+@pytest.mark.parametrize("how", ["cancelled", "too late"])
+def test_whoever_gave_up_ends_what_runs_in_the_store(jaeger: Query, reader: PeerReader, how: str) -> None:
+    running, killed = threading.Event(), threading.Event()
+
+    def runs_long(scope: Scope, of: bytes, limit: int) -> StoredTrace:
+        cancellation = current()
+        assert cancellation is not None
+        with cancellation.running(killed.set):
+            running.set()
+            killed.wait(20)
+        return StoredTrace(())
+
+    reader.trace = runs_long  # type: ignore[method-assign]
+    stream = jaeger.started("GetTrace", v3.GetTraceRequest(trace_id="abc1"), timeout=20 if how == "cancelled" else 0.5)
+    assert running.wait(20)
+
+    if how == "cancelled":
+        stream.cancel()
+
+    assert killed.wait(10)
 
 
 def test_what_a_limit_left_out_is_told_at_the_end(jaeger: Query, reader: PeerReader) -> None:

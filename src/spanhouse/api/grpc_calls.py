@@ -26,6 +26,7 @@ from spanhouse.tracing.ingest.admission import Caller
 from spanhouse.tracing.ingest.answers import OUR_FAULT
 from spanhouse.tracing.ingest.grpc_service import peer_address
 from spanhouse.tracing.plan.scope import Scope
+from spanhouse.tracing.store.cancel import Cancellation
 
 THREADS_MAX: Final = 8
 MESSAGE_BYTES_MAX: Final = 1024 * 1024
@@ -101,15 +102,18 @@ class Calls:
         return grpc.unary_unary_rpc_method_handler(cast(Any, single))
 
     async def _stream(self, method: Method, body: bytes, context: Context) -> AsyncIterator[bytes]:
-        answer: Iterator[bytes] = iter(())
-        call: Call | None = None
+        cancellation = Cancellation()
         try:
-            call = await self._in_thread(_call, _caller(context), context.time_remaining())
+            call = await self._in_thread(cancellation, _call, _caller(context), context.time_remaining())
             answer = _messages(method, call, body)
-            while (message := await self._in_thread(next, answer, None)) is not None:
+            while (message := await self._in_thread(cancellation, next, answer, None)) is not None:
                 yield message
             _tell(context, call)
             return
+        except asyncio.CancelledError:
+            # Not in our threads: each of them may be waiting for what is to be ended.
+            asyncio.get_running_loop().run_in_executor(None, cancellation.cancel)
+            raise
         except SpanhouseError as error:
             refusal = error
         except Exception:
@@ -117,8 +121,12 @@ class Calls:
             refusal = SpanhouseError(OUR_FAULT)
         await _refuse(context, refusal)
 
-    async def _in_thread(self, work: Callable[..., Made], *arguments: Any) -> Made:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
+    async def _in_thread(self, cancellation: Cancellation, work: Callable[..., Made], *arguments: Any) -> Made:
+        def within() -> Made:
+            with cancellation:
+                return work(*arguments)
+
+        return await asyncio.get_running_loop().run_in_executor(self._threads, within)
 
 
 def _call(caller: Caller, seconds_left: float | None) -> Call:

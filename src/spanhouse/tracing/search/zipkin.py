@@ -144,19 +144,16 @@ def _failed(value: str) -> Predicate:
 
 
 def _remote(name: str) -> Predicate:
+    """Some attribute that may name the other side names it so, whichever is preferred."""
     if is_address(name):
         return Constant(False)
     calls = Or(tuple(Compare(Intrinsic.KIND, "=", kind.value) for kind in CALLING_KINDS))
-    return Or((And((calls, _first_named(REMOTE_NAMES, name))), And((Not(calls), _first_named(CALLER_NAMES, name)))))
+    of_calls = [attribute for attribute in REMOTE_NAMES if attribute not in CALLER_NAMES]
+    return Or((_one_of(CALLER_NAMES, name), And((calls, _one_of(of_calls, name)))))
 
 
-def _first_named(attributes: Sequence[str], name: str) -> Predicate:
-    """The first of these attributes that holds a text holds this one."""
-    found: Predicate = Constant(False)
-    for attribute in reversed(attributes):
-        own = Attribute("span", attribute)
-        found = Or((Compare(own, "=", name), And((Not(Compare(own, "!=", "")), found))))
-    return found
+def _one_of(attributes: Sequence[str], value: str) -> Predicate:
+    return Or(tuple(Compare(Attribute("span", attribute), "=", value) for attribute in attributes))
 
 
 def _lasts(shortest: int | None, longest: int | None) -> Predicate:
