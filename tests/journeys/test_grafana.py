@@ -68,8 +68,8 @@ def sources(server: RunningServer, token: str) -> dict[str, Source]:
     return {
         each["type"]: Source(
             each["type"],
-            each["url"].replace("${SPANHOUSE_URL}", server.console),
-            each["secureJsonData"]["basicAuthPassword"].replace("${SPANHOUSE_TOKEN}", token),
+            each["url"].replace("${GRAFANA_SPANHOUSE_URL}", server.console),
+            each["secureJsonData"]["basicAuthPassword"].replace("${GRAFANA_SPANHOUSE_TOKEN}", token),
         )
         for each in provisioned
         if each["access"] == "proxy" and each["basicAuth"]

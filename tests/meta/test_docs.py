@@ -13,10 +13,11 @@ import typer.main
 
 from spanhouse.cli.main import app
 from spanhouse.runtime.settings import CONFIG_VARIABLE, Settings, variable_of
-from spanhouse.tracing.traceql import to_predicate
+from spanhouse.tracing.search.find import is_metrics
+from spanhouse.tracing.traceql import to_metrics, to_spanset
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "deploy").rglob("*.md")])
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 TRIAL_VARIABLES = {"SPANHOUSE_TRIAL", "SPANHOUSE_CLOCK"}
 COMMAND_VARIABLES = {"SPANHOUSE_TOKEN"}
@@ -104,12 +105,24 @@ def test_every_setting_is_in_the_operators_guide() -> None:
 
 
 def queries() -> list[str]:
-    text = (ROOT / "docs" / "query.md").read_text()
+    """Of the guides to querying: lines of plain blocks, and what commands are given."""
+    text = "".join(path.read_text() for path in sorted((ROOT / "docs").glob("query*.md")))
     in_blocks = re.findall(r"^```\n(.*?)^```", text, re.M | re.S)
     on_lines = [line for block in in_blocks for line in block.splitlines()]
-    return on_lines + re.findall(r"spanhouse query '([^']+)'", text)
+    given = [
+        query for document in DOCUMENTS for query in re.findall(r"spanhouse query '([^']+)'", document.read_text())
+    ]
+    return on_lines + given
 
 
 @pytest.mark.parametrize("query", queries())
 def test_every_query_shown_is_understood(query: str) -> None:
-    to_predicate(query)
+    if is_metrics(query):
+        to_metrics(query)
+    else:
+        to_spanset(query)
+
+
+def test_queries_of_every_kind_are_shown() -> None:
+    assert len(queries()) > 40
+    assert any(map(is_metrics, queries()))
