@@ -13,11 +13,14 @@ from typing import Any
 import pytest
 
 from spanhouse.base.errors import InvalidQuery
-from spanhouse.tracing.plan.scope import TimeRange
+from spanhouse.tracing.plan.metrics import MetricsRequest
+from spanhouse.tracing.plan.requests import TraceSearch
+from spanhouse.tracing.plan.scope import Scope, TimeRange
 from spanhouse.tracing.spans.model import Span
-from spanhouse.tracing.traceql import parse, to_spanset
+from spanhouse.tracing.traceql import parse, to_metrics, to_spanset
 from tests.kit import traceql_recorded as recorded
 from tests.kit import traceql_reference as reference
+from tests.kit.store import Store
 
 MIXED = "whole numbers, fractions and durations are all numbers, and compare with one another"
 MISSING = "a missing attribute is nil, one that is there is not"
@@ -75,7 +78,7 @@ FINDS_MORE = {
 """Ours holds all that was recorded, and more."""
 VECTORS = recorded.VECTORS
 METRICS = recorded.metrics_cases()
-ALL = TimeRange(0, 2**64 - 1)
+RECORDED = recorded.search_range()
 SEARCHES = [case for case in recorded.search_cases() if case["status"] == 200]
 REFUSED = [case for case in recorded.search_cases() if case["status"] == 400]
 EQUAL = [case for case in SEARCHES if case["q"] not in {*DIFFERS, *FRACTIONS_LEFT_OUT, *FINDS_MORE}]
@@ -181,8 +184,11 @@ def _as_recorded(labels: Iterable[tuple[str, Any]], function: str) -> tuple[tupl
 def _calculated(case: dict[str, Any], families: list[reference.Family]) -> Series:
     steps = reference.Steps(*recorded.metrics_range(), None)
     found = reference.lines(parse(case["q"]).root, families, steps)  # type: ignore[arg-type]
-    function = case["q"].split("| ")[1].split("(")[0]
-    return {_as_recorded(line.labels, function): line.points[0] or 0.0 for line in found}
+    return {_as_recorded(line.labels, _function(case)): line.points[0] or 0.0 for line in found}
+
+
+def _function(case: dict[str, Any]) -> str:
+    return case["q"].split("| ")[1].split("(")[0]  # type: ignore[no-any-return]
 
 
 @pytest.fixture(scope="module")
@@ -215,3 +221,49 @@ def test_only_the_traces_of_several_roots_count_elsewhere(
 
     assert sum(found.values()) == pytest.approx(sum(wanted.values()), rel=1e-8)
     assert all(of_single[labels] <= wanted[labels] * (1 + 1e-8) for labels in of_single)
+
+
+# -- the store
+
+
+@pytest.fixture(scope="module")
+def scope(store: Store) -> Scope:
+    instance = store.new_instance()
+    store.put(instance, recorded.search_spans())
+    return Scope(instance)
+
+
+def _searched(store: Store, scope: Scope, query: str) -> Found:
+    answer = store.reader.search(TraceSearch(scope, RECORDED, to_spanset(query), limit=1000, spans_per_trace=0))
+    return {trace.summary.trace_id.hex(): sorted(span.span_id.hex() for span in trace.spans) for trace in answer.traces}
+
+
+@cases(EQUAL)
+def test_the_store_finds_what_was_recorded(store: Store, scope: Scope, case: dict[str, Any]) -> None:
+    assert _searched(store, scope, case["q"]) == _recorded(case)
+
+
+@cases(case for case in SEARCHES if case not in EQUAL)
+def test_where_we_differ_the_store_finds_what_the_reference_does(
+    store: Store, scope: Scope, families: list[reference.Family], case: dict[str, Any]
+) -> None:
+    assert _searched(store, scope, case["q"]) == _asked(case, families)
+
+
+@pytest.fixture(scope="module")
+def counted_scope(store: Store) -> Scope:
+    instance = store.new_instance()
+    store.put(instance, recorded.metrics_spans())
+    return Scope(instance)
+
+
+@cases(METRICS)
+def test_the_store_counts_what_the_reference_does(
+    store: Store, counted_scope: Scope, counted_families: list[reference.Family], case: dict[str, Any]
+) -> None:
+    request = MetricsRequest(counted_scope, TimeRange(*recorded.metrics_range()), to_metrics(case["q"]))
+
+    series = store.reader.metrics(request).series
+
+    counted = {_as_recorded(one.labels, _function(case)): one.points[0] for one in series}
+    assert counted == pytest.approx(_calculated(case, counted_families), rel=1e-12)

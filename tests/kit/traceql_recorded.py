@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from spanhouse.tracing.plan.scope import TimeRange
 from spanhouse.tracing.spans.model import AttributeValue, Event, Link, Resource, Span, service_of
 from spanhouse.tracing.spans.model import Scope as SpanScope
 from tests.kit.peers import traceql_vectors
@@ -29,6 +30,12 @@ def metrics_cases() -> list[dict[str, Any]]:
 
 def search_spans() -> list[Span]:
     return [span for of_resource in VECTORS["otlp"]["resourceSpans"] for span in _spans(of_resource)] if VECTORS else []
+
+
+def search_range() -> TimeRange:
+    """Of all spans' starts."""
+    start = VECTORS["otlp_base_ns"] if VECTORS else 0
+    return TimeRange(start, start + (VECTORS["length_ns"] if VECTORS else 0))
 
 
 def metrics_spans() -> list[Span]:
