@@ -248,7 +248,7 @@ def found(
     """
     build = Build(request.scope, types=types)
     values = Expressions(build)
-    keys = [text for field in fields for text in values.key(field)]
+    keys = [text for field in fields for text in values.value(field)]
     span = ", ".join(["start_time", "hex(span_id)", "toString(service)", "name", "duration", *keys])
     first, last = (build.parameter(at, "UInt64") for at in (request.range.start, request.range.end))
     where = request.where if isinstance(request.where, Predicate) else Constant(True)
@@ -272,7 +272,7 @@ def details(
     traces and ids, and others that have both by chance."""
     build = Build(scope, types=types)
     values = Expressions(build)
-    keys = [text for field in fields for text in values.key(field)]
+    keys = [text for field in fields for text in values.value(field)]
     ids = build.parameter(sorted({span_id.hex() for _, span_id, _ in spans}), "Array(String)")
     source = span_rows(
         build,

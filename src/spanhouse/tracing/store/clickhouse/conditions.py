@@ -50,9 +50,14 @@ from spanhouse.tracing.store.clickhouse.intrinsics import (
     kind_number,
     status_number,
 )
+from spanhouse.tracing.store.clickhouse.relating import related
 from spanhouse.tracing.store.clickhouse.statements import Build
 
 __all__ = ["LOOKUP_ORDER", "PREFIXES", "Conditions"]
+
+
+Holds = Callable[[Sequence[Possibility]], list[str]]
+"""For each of these possibilities that can be compared at all, the condition."""
 
 
 class Conditions:
@@ -136,12 +141,12 @@ class Conditions:
     def _compare(self, field: Field, operator: Operator, value: Value) -> str:
         if isinstance(field, Intrinsic):
             return self._compare_intrinsic(field, operator, value)
-        return self._any_value(field, lambda possible: self._compares(possible, operator, value))
+        return self._any_value(field, lambda possible: self._compares(possible, operator, value), operator)
 
     def _compare_intrinsic(self, field: Intrinsic, operator: Operator, value: Value) -> str:
         if field in TRACE_LEVEL:
             return self._of_trace(field, operator, value)
-        (possible,) = self._values.possibilities(field)
+        possible = self._values.intrinsic(field)
         compared = compare_id(self._build, field, self._column(field), operator, value)
         if compared is not None:
             return compared
@@ -159,13 +164,7 @@ class Conditions:
         ]
 
     def _relate(self, left: Expression, operator: Operator, right: Expression) -> str:
-        conditions = [
-            among((*one.each, *other.each), f"{one.has} AND {other.has} AND {_related(one, operator, other)}")
-            for one in self._values.possibilities(left)
-            for other in self._values.possibilities(right)
-            if one.kind in FAMILIES and FAMILIES[one.kind] == FAMILIES.get(other.kind)
-        ]
-        return joined(" OR ", conditions, empty="0")
+        return related(self._build, self._values, left, operator, right)
 
     def _matches(self, field: Field, text: str) -> str:
         if isinstance(field, Intrinsic):
@@ -177,14 +176,14 @@ class Conditions:
         if number is not None:
             values.append(number)
         return self._any_value(
-            field, lambda possible: [part for value in values for part in self._compares(possible, "=", value)]
+            field, lambda possible: [part for value in values for part in self._compares(possible, "=", value)], "="
         )
 
-    def _any_value(self, field: Attribute, holds: Callable[[Sequence[Possibility]], list[str]]) -> str:
-        """Some value of the attribute satisfies it, or some element of an array, in the first scope with the name."""
+    def _any_value(self, field: Attribute, holds: Holds, operator: Operator) -> str:
+        """The attribute's value satisfies it, or an array's elements do, in the first scope that has the name."""
         scopes = self._values.by_scope(field)
         scalars = [joined(" OR ", holds(scope.scalars), empty="0") for scope in scopes]
-        arrays = "0" if all(scope.has_arrays == "0" for scope in scopes) else self._in_arrays(scopes, holds)
+        arrays = "0" if all(scope.has_arrays == "0" for scope in scopes) else self._in_arrays(scopes, holds, operator)
         conditions = [_first_that_exists(scopes, scalars, "0")] if scalars != ["0"] * len(scalars) else []
         if len(scopes) > 1 and conditions:
             # Said twice: that some scope satisfies it is implied, and is cheap to rule out before all types of all
@@ -193,14 +192,20 @@ class Conditions:
             conditions = [f"({anywhere} AND {conditions[0]})"]
         return joined(" OR ", [*conditions, *([arrays] if arrays != "0" else [])], empty="0")
 
-    def _in_arrays(self, scopes: Sequence[OfScope], holds: Callable[[Sequence[Possibility]], list[str]]) -> str:
+    def _in_arrays(self, scopes: Sequence[OfScope], holds: Holds, operator: Operator) -> str:
+        """Some element satisfies it; `!=` and `!~` all do that can be compared, and there is one."""
         array, element = self._build.variable(), self._build.variable()
-        condition = joined(" OR ", holds(self._values.elements(element)), empty="0")
+        elements = self._values.elements(element)
+        condition = joined(" OR ", holds(elements), empty="0")
         if condition == "0":
             return "0"
         some = joined(" OR ", (scope.has_arrays for scope in scopes if scope.has_arrays != "0"), empty="0")
         arrays = _first_that_exists(scopes, [scope.arrays for scope in scopes], "emptyArrayString()")
         inside = f"arrayExists(({element}) -> {condition}, otlp_elements({array}))"
+        if operator in ("!=", "!~"):
+            comparable = joined(" OR ", (each.has for each in elements if holds([each])), empty="0")
+            outcome = f"multiIf({condition}, 1, {comparable}, 2, 0)"
+            inside = f"arrayMax(({element}) -> {outcome}, otlp_elements({array})) = 1"
         return f"({some} AND arrayExists(({array}) -> startsWith({array}, 'a') AND {inside}, {arrays}))"
 
     def _exists(self, field: Field) -> str:
@@ -283,14 +288,6 @@ def _first_that_exists(scopes: Sequence[OfScope], values: Sequence[str], otherwi
         return values[0] if known else otherwise
     pairs = ", ".join(f"{exists}, {value}" for exists, value in known)
     return f"multiIf({pairs}, {otherwise})"
-
-
-def _related(one: Possibility, operator: Operator, other: Possibility) -> str:
-    if operator in ("=~", "!~"):
-        if one.kind != "text":
-            return "0"
-        return f"{'NOT ' if operator == '!~' else ''}match({one.value}, concat('(?s)^(?:', {other.value}, ')$'))"
-    return f"{one.value} {operator} {other.value}"
 
 
 def _element_of(field: Field) -> Element | None:

@@ -4,7 +4,8 @@ A field may hold values of several types, so its value is a list of possibilitie
 whether it is the one. Functions for each need, of an expression of the plan:
 
 - `number`: (has, value) in Float64, for arithmetic, figures and metrics;
-- `key`: (kind, text), the same exactly where the values are, for `by()`, labels and what an answer shows;
+- `key`: (kind, text), the same exactly where the values are equal, for `by()` and labels;
+- `value`: (kind, text), for what an answer shows;
 - `possibilities`: all of them, for comparisons.
 
 Some fields are not in a span's own row: `needs` says what a statement has to join (`sources.py`).
@@ -12,7 +13,7 @@ Some fields are not in a span's own row: `needs` says what a statement has to jo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -144,19 +145,26 @@ class Expressions:
                 return self._number_of(expression)
 
     def key(self, expression: Expression) -> tuple[str, str]:
-        """(kind, text): two Strings, of which `value_of_key` makes a value.
+        """(kind, text): two Strings, the same exactly where the values are equal; `value_of_key` makes a value of them.
 
-        1, 1.0, "1" and true differ in kind; a missing value is ('missing', '').
+        1 and 1.0 are one number; "1" and true are others. A missing value is ('missing', '').
         """
+        return self._named(expression, _whole)
+
+    def value(self, expression: Expression) -> tuple[str, str]:
+        """As `key`, for an answer to show: 1 is an int and 1.0 a float."""
+        return self._named(expression, _float)
+
+    def _named(self, expression: Expression, of_float: Callable[[str], tuple[str, str]]) -> tuple[str, str]:
         if isinstance(expression, Calculated | Negative):
             has, value = self.number(expression)
-            return f"if({has}, 'float', 'missing')", f"if({has}, {_float_text(value)}, '')"
+            kind, text = of_float(value)
+            return f"if({has}, {kind}, 'missing')", f"if({has}, {text}, '')"
         possible = self._single(expression)
-        _, kind = _first(possible, [f"'{each.kind}'" for each in possible], "'missing'")
-        _, text = _first(possible, [_text(each) for each in possible], "''")
+        names = [of_float(each.value) if each.kind == "float" else _plain(each) for each in possible]
+        _, kind = _first(possible, [kind for kind, _ in names], "'missing'")
+        _, text = _first(possible, [text for _, text in names], "''")
         return kind, text
-
-    value = key
 
     def has(self, expression: Expression) -> str:
         """Whether there is a value, of whatever type."""
@@ -164,18 +172,21 @@ class Expressions:
             return self.number(expression)[0]
         return _any(each.has for each in self._single(expression))
 
-    def possibilities(self, expression: Expression) -> list[Possibility]:
-        """Those that a comparison may meet, of which several can hold: every element of an array, every event."""
-        match expression:
-            case Fixed(value):
-                return [Possibility(_kind_of_constant(value), "1", self._build.constant(value))]
-            case Negative() | Calculated():
-                has, number = self.number(expression)
-                return [Possibility("float", has, number)]
-            case Intrinsic():
-                return [self._intrinsic(expression)]
-            case Attribute():
-                return list(self._of_attribute(expression))
+    def intrinsic(self, field: Intrinsic) -> Possibility:
+        """Its only possibility."""
+        kind = kind_of(field)
+        if field in TRACE_LEVEL:
+            return Possibility(kind, "1" if field is Intrinsic.TRACE_DURATION else "has_root", TRACE_LEVEL[field])
+        if field in OF_TREE:
+            raise ValueError(f"{field.value} is no column of a statement")
+        has, column = self._element(field) if field in ELEMENT_COLUMNS else ("1", COLUMNS[field])
+        if field is Intrinsic.PARENT_ID:
+            has = "parent_span_id != toFixedString('', 8)"
+        if field is Intrinsic.EVENT_TIME_SINCE_START:
+            column = f"(toInt128({column}) - toInt128(start_time))"
+        if field in ID_BYTES:
+            column = f"lower(hex({column}))"
+        return Possibility(kind, has, column)
 
     # -- one value of each span
 
@@ -199,8 +210,12 @@ class Expressions:
                 return self._first_scope(expression)
             case Attribute():
                 return self._typed(expression, expression.scope)
+            case Intrinsic():
+                return [self.intrinsic(expression)]
+            case Fixed(value):
+                return [Possibility(kind_of_constant(value), "1", self._build.constant(value))]
             case _:
-                return self.possibilities(expression)
+                raise ValueError(f"{expression} is calculated")
 
     def _first_scope(self, field: Attribute) -> list[Possibility]:
         """One scope after the other: what a later one has counts only where no earlier one has the name."""
@@ -268,22 +283,6 @@ class Expressions:
             Possibility(kind, has.format(variable), value.format(variable)) for kind, (has, value) in ELEMENTS.items()
         ]
 
-    def _of_attribute(self, field: Attribute) -> Iterator[Possibility]:
-        earlier: list[str] = []
-        for scope in self.by_scope(field):
-            for each in (*scope.scalars, *self._elements_of(scope)):
-                yield replace(each, has=_all(each.has, *(f"NOT {has}" for has in earlier)))
-            earlier.append(scope.exists)
-
-    def _elements_of(self, scope: OfScope) -> Iterator[Possibility]:
-        if scope.has_arrays == "0":
-            return
-        array, element = self._build.variable(), self._build.variable()
-        walked = f"otlp_elements(if(startsWith({array}, 'a'), {array}, ''))"
-        for each in self.elements(element):
-            runs = (Each((array,), (scope.arrays,)), Each((element,), (walked,)))
-            yield replace(each, each=runs)
-
     def _typed_of_every(self, field: Attribute, scope: str) -> list[Possibility]:
         """As `_typed`, but of all events (links) of the span."""
         if scope not in ELEMENT_BASE:
@@ -298,21 +297,6 @@ class Expressions:
         return found
 
     # -- intrinsics
-
-    def _intrinsic(self, field: Intrinsic) -> Possibility:
-        kind = kind_of(field)
-        if field in TRACE_LEVEL:
-            return Possibility(kind, "1" if field is Intrinsic.TRACE_DURATION else "has_root", TRACE_LEVEL[field])
-        if field in OF_TREE:
-            raise ValueError(f"{field.value} is no column of a statement")
-        has, column = self._element(field) if field in ELEMENT_COLUMNS else ("1", COLUMNS[field])
-        if field is Intrinsic.PARENT_ID:
-            has = "parent_span_id != toFixedString('', 8)"
-        if field is Intrinsic.EVENT_TIME_SINCE_START:
-            column = f"(toInt128({column}) - toInt128(start_time))"
-        if field in ID_BYTES:
-            column = f"lower(hex({column}))"
-        return Possibility(kind, has, column)
 
     def _element(self, field: Intrinsic) -> tuple[str, str]:
         column = ELEMENT_COLUMNS[field]
@@ -353,7 +337,7 @@ def is_service_name(scope: str, name: str) -> bool:
     return scope == "resource" and name == "service.name"
 
 
-def _kind_of_constant(value: Value) -> Kind:
+def kind_of_constant(value: Value) -> Kind:
     if isinstance(value, bool):
         return "bool"
     if isinstance(value, str):
@@ -378,19 +362,20 @@ def _no_nan(possibility: Possibility) -> Possibility:
     return replace(possibility, has=_all(possibility.has, f"NOT isNaN({possibility.value})"))
 
 
-def _text(possibility: Possibility) -> str:
-    match possibility.kind:
-        case "other":
-            return f"hex({possibility.value})"
-        case "float":
-            return _float_text(possibility.value)
-        case _:
-            return f"toString({possibility.value})"
+def _plain(possibility: Possibility) -> tuple[str, str]:
+    form = "hex" if possibility.kind == "other" else "toString"
+    return f"'{possibility.kind}'", f"{form}({possibility.value})"
 
 
-def _float_text(number: str) -> str:
-    """Of 0.0 and -0.0, which are equal, the same."""
-    return f"toString({number} + 0)"
+def _float(number: str) -> tuple[str, str]:
+    """Of 0.0 and -0.0, which are equal, the same text."""
+    return "'float'", f"toString({number} + 0)"
+
+
+def _whole(number: str) -> tuple[str, str]:
+    """A float that is a whole number as the int that it equals."""
+    is_whole = f"({number} = trunc({number}) AND abs({number}) < 9223372036854775808)"
+    return f"if({is_whole}, 'int', 'float')", f"if({is_whole}, toString(toInt64({number})), toString({number}))"
 
 
 def _first(possible: list[Possibility], values: list[str], otherwise: str) -> tuple[str, str]:

@@ -44,7 +44,7 @@ def shown_fields(request: TraceSearch) -> dict[str, Field]:
 def _name(field: Field) -> str:
     if isinstance(field, Attribute):
         return f"parent.{field.name}" if field.of_parent else field.name
-    return field.value.removeprefix("span:")
+    return field.value
 
 
 def summary_of(row: Sequence[Any]) -> TraceSummary:

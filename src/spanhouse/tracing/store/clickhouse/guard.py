@@ -22,13 +22,12 @@ SCOPED_BY_SERVICE: Final = re.compile(
 )
 
 _WORDS: Final = """
-    abs arrayConcat arrayExists arrayFilter arrayFirstIndex arrayFlatten arrayJoin arrayMap arraySum avg concat count countIf
-    empty greatest groupArray groupArrayIf groupArraySortedIf hex if intDiv isNaN least lower map mapApply
-    mapContains mapKeys mapValues match max maxIf min minIf multiIf notEmpty pow quantilesBFloat16Merge
-    quantilesBFloat16MergeIf quantilesExactInclusive range reinterpretAsUInt64 reverse roundToExp2 startsWith
-    substring sum sumIf sumMap toFixedString toFloat64 toInt128 toInt64 toJSONString toString toUInt32 toUInt64
-    transform trunc tuple unhex
-    emptyArrayString
+    abs arrayConcat arrayExists arrayFilter arrayFirstIndex arrayFlatten arrayJoin arrayMap arrayMax arrayResize
+    arraySum avg concat count countIf empty emptyArrayString greatest groupArray groupArrayIf groupArraySortedIf hex
+    if intDiv isNaN least lower map mapApply mapContains mapKeys mapValues match max maxIf min minIf multiIf
+    notEmpty pow quantilesBFloat16Merge quantilesBFloat16MergeIf quantilesExactInclusive range reinterpretAsUInt64
+    reverse roundToExp2 startsWith substring sum sumIf sumMap toFixedString toFloat64 toInt128 toInt64 toJSONString
+    toString toUInt32 toUInt64 toUInt8 transform trunc tuple unhex
     otlp_bool otlp_elements otlp_float otlp_int otlp_is_bool otlp_is_float otlp_is_int otlp_is_text otlp_text
     and as by from having in join not or over select using where with
 """

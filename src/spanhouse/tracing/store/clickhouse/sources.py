@@ -27,6 +27,11 @@ class Needs:
 
 
 NOTHING: Final = Needs()
+_PARENT_KEY: Final = (
+    "if(parent_span_id = span_id AND start_time = min(start_time) OVER (PARTITION BY trace_id, span_id), "
+    "toFixedString('', 8), parent_span_id) AS parent_key"
+)
+"""The parent's id; none of a span that would be its own parent."""
 
 
 def needs_of(*parts: Predicate | Expression) -> Needs:
@@ -59,11 +64,11 @@ def span_rows(build: Build, needs: Needs, *conditions: str) -> str:
     if not (needs.trace or needs.parent):
         return source
     traces = f"trace_id IN (SELECT trace_id FROM {source})"
-    joined = f"(SELECT *, duration, end_time FROM {source}) AS own"
+    joined = f"(SELECT *, duration, end_time{', ' + _PARENT_KEY if needs.parent else ''} FROM {source}) AS own"
     if needs.trace:
         joined += f" ANY LEFT JOIN ({build.trace_summaries(traces)}) AS whole USING (trace_id)"
     if needs.parent:
-        joined += f" ANY LEFT JOIN ({_parents(build, traces)}) AS parents USING (trace_id, parent_span_id)"
+        joined += f" ANY LEFT JOIN ({_parents(build, traces)}) AS parents USING (trace_id, parent_key)"
     return joined
 
 
@@ -72,7 +77,7 @@ def _parents(build: Build, traces: str) -> str:
     source = build.source("spans", traces)
     columns = ", ".join(f"{column} AS {PARENT_PREFIX}{column}" for column in parent_columns())
     return (
-        f"SELECT trace_id, span_id AS parent_span_id, 1 AS {PARENT_FOUND}, {columns} FROM {source} "
+        f"SELECT trace_id, span_id AS parent_key, 1 AS {PARENT_FOUND}, {columns} FROM {source} "
         "ORDER BY start_time, name LIMIT 1 BY trace_id, span_id"
     )
 

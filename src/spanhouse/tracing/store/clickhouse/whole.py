@@ -150,6 +150,8 @@ class WholeSearch:
             offset, size = offset + size, min(size * GROWTH, TRACES_AT_ONCE)
             if not self._probed:
                 self._probe()
+                if self._rare is not None:  # those that are left stand in an order of their own
+                    found, offset = [], 0
 
     def _implausible(self) -> list[WholeHit]:
         request = self._request

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,17 @@ Figure: TypeAlias = tuple[Flags, Reals]
 """(whether there is one, the number)"""
 Keys: TypeAlias = tuple[Numbers, Sequence[AttributeValue]]
 """(which value each span has, the values); equal values of one type are one"""
+
+MIRRORED: Final[dict[Operator, Operator]] = {
+    "=": "=",
+    "!=": "!=",
+    ">": "<",
+    ">=": "<=",
+    "<": ">",
+    "<=": ">=",
+    "=~": "=~",
+    "!~": "!~",
+}
 
 
 class Columns(Protocol):
@@ -118,7 +129,20 @@ class Spans:
             return keys, [int(value) for value in values]
         has, number = self.number(expression)
         reals, keys = np.unique(np.where(has, number + 0.0, np.nan), return_inverse=True)
-        return keys, [None if np.isnan(value) else float(value) for value in reals]
+        return keys, [None if np.isnan(value) else _as_int_if_whole(float(value)) for value in reals]
+
+    def _related(self, left: Figure, operator: Operator, right: Attribute) -> Flags:
+        """With an attribute, which may hold an array: some element compares so, or for `!=` all numbers of it do."""
+        found = np.zeros(len(self.forest.trace), bool)
+        which, values = self.columns.keys(right)
+        for key, value in enumerate(values):
+            elements = value if isinstance(value, list) else [value]
+            numbers = [float(one) for one in elements if isinstance(one, int | float) and not isinstance(one, bool)]
+            here = which == key
+            each = [compare(left, operator, _all_the_same(number, len(found))) for number in numbers]
+            if each:
+                found |= here & (np.logical_and if operator == "!=" else np.logical_or).reduce(each)
+        return found
 
     def _atom(self, atom: Predicate) -> Flags:
         _check(atom)
@@ -127,6 +151,10 @@ class Spans:
                 if isinstance(value, bool | str):
                     return np.zeros(len(self.forest.trace), bool)
                 return compare(self.number(of), operator, _all_the_same(float(value), len(self.forest.trace)))
+            case Relate(left, operator, right) if isinstance(right, Attribute):
+                return self._related(self.number(left), operator, right)
+            case Relate(left, operator, right) if isinstance(left, Attribute):
+                return self._related(self.number(right), MIRRORED[operator], left)
             case Relate(left, operator, right):
                 return compare(self.number(left), operator, self.number(right))
             case Matches(field=of, text=text):
@@ -151,6 +179,10 @@ def tree_numbers(forest: Forest, field: Expression) -> Numbers:
             return forest.right
         case _:
             return forest.parent_number
+
+
+def _as_int_if_whole(number: float) -> int | float:
+    return int(number) if number.is_integer() else number
 
 
 def _all_the_same(number: float, size: int) -> Figure:
