@@ -163,7 +163,8 @@ def test_explain_shows_the_statements(rest: Client) -> None:
     assert explained["warnings"] == ["narrow the time range"]
 
 
-@pytest.mark.parametrize("written", ["abc1", "ABC1", TRACE])
+@pytest.mark.report("V16")
+@pytest.mark.parametrize("written", ["abc1", "ABC1", TRACE, TRACE.upper(), f"{0xABC1:016x}"])
 def test_one_trace_comes_as_columns_and_as_otlp(rest: Client, written: str) -> None:
     columns = get(rest, f"traces/{written}")
     otlp = get(rest, f"traces/{written}/otlp")
