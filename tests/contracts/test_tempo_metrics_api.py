@@ -231,3 +231,13 @@ def test_past_the_limit_of_series_the_answer_is_partial_and_says_so(api: Client)
 
 def test_another_method_is_refused(api: Client) -> None:
     assert api.post("/tempo/api/metrics/query").status_code == 405
+
+
+def test_exemplars_name_their_trace(api: Client) -> None:
+    answer = get(api, "query_range", q="{ } | rate() by (resource.service.name)", step="10s", exemplars=4)
+
+    found = [exemplar for series in answer["series"] for exemplar in series["exemplars"]]
+    known = {trace_id(n + 1).hex() for n in range(60)}
+    assert 0 < len(found) <= 4
+    assert all(labels(exemplar)["trace:id"][1] in known for exemplar in found)
+    assert all(exemplar["value"] == 0.5 for exemplar in found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from spanhouse.base.errors import InvalidQuery, QueryLimitReached
 from spanhouse.tracing.plan.metrics import (
     Combined,
+    Exemplar,
     MetricFunction,
     Metrics,
     MetricsAnswer,
@@ -20,6 +22,9 @@ from spanhouse.tracing.plan.metrics import (
 from spanhouse.tracing.plan.predicates import Attribute, Compare, Constant, Field, Intrinsic
 from spanhouse.tracing.plan.scope import QueryLimits, Scope, TimeRange
 from spanhouse.tracing.spans.model import AttributeValue, Span
+from spanhouse.tracing.store.metrics.exemplars import windows
+from spanhouse.tracing.store.metrics.grid import Grid
+from spanhouse.tracing.traceql import to_metrics
 from tests.kit.spans import BASE, MS, make_span
 from tests.kit.store import Store
 
@@ -311,3 +316,84 @@ def test_a_range_over_the_limit_is_refused(store: Store, hundred: Scope) -> None
 
     with pytest.raises(QueryLimitReached, match="60 s and may have 30 s"):
         ask(store, scope, series("rate"))
+
+
+def exemplars_of(store: Store, scope: Scope, metrics: Metrics, most: int, step: int = 10 * SECOND) -> list[Exemplar]:
+    request = MetricsRequest(scope, TimeRange(START, START + MINUTE), metrics, step, most)
+    return [exemplar for one in store.reader.metrics(request).series for exemplar in one.exemplars]
+
+
+@pytest.fixture
+def traces(store: Store) -> Scope:
+    """Of each of 60 seconds a trace of two spans: 1 s of cart, 3 s of web."""
+    return stored(
+        store,
+        *(at(n, 2 * n + 1, trace=n + 1, service="cart", lasts=1000) for n in range(60)),
+        *(at(n + 0.5, 2 * n + 2, trace=n + 1, service="web", lasts=3000, status_code=2) for n in range(60)),
+    )
+
+
+@pytest.mark.parametrize("spans", ["{ }", "{ } ~ { }"])
+def test_exemplars_are_of_different_traces_all_over_the_range_and_of_every_series(
+    store: Store, traces: Scope, spans: str
+) -> None:
+    metrics = to_metrics(f"{spans} | rate() by (resource.service.name)")
+    request = MetricsRequest(traces, TimeRange(START, START + MINUTE), metrics, 10 * SECOND, 12)
+
+    series = store.reader.metrics(request).series
+
+    found = [exemplar for one in series for exemplar in one.exemplars]
+    assert 10 <= len(found) <= 12
+    assert len({exemplar.trace_id for exemplar in found}) == len(found)
+    assert {(exemplar.at - START) // (20 * SECOND) for exemplar in found} == {0, 1, 2}
+    assert all(len(one.exemplars) >= 5 for one in series)
+    assert {exemplar.value for exemplar in found} == {1.0}
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("{ } | max_over_time(duration)", {1.0, 3.0}),
+        ("{ } | avg_over_time(duration) by (resource.service.name)", {1.0, 3.0}),
+        ("({ } | rate()) * 10", {20.0}),
+        ("{ } | rate() by (resource.service.name) | topk(1)", {1.0}),
+        ("{ } | rate() > 5", set()),
+        ("({ status = error } | rate()) / ({ } | rate())", {0.5}),
+        ("{ } | histogram_over_time(duration)", {10.0}),
+    ],
+)
+def test_an_exemplar_has_its_spans_value_or_lies_on_its_point(
+    store: Store, traces: Scope, text: str, values: set[float]
+) -> None:
+    found = {exemplar.value for exemplar in exemplars_of(store, traces, to_metrics(text), 20)}
+
+    assert found <= values
+    assert bool(found) == bool(values)
+
+
+def test_exemplars_of_quantiles_belong_to_the_nearest(store: Store, traces: Scope) -> None:
+    metrics = to_metrics("{ } | quantile_over_time(duration, 0, 1)")
+    request = MetricsRequest(traces, TimeRange(START, START + MINUTE), metrics, 10 * SECOND, 20)
+
+    least, most = store.reader.metrics(request).series
+
+    assert {exemplar.value for exemplar in least.exemplars} <= {1.0}
+    assert {exemplar.value for exemplar in most.exemplars} <= {3.0}
+    assert least.exemplars or most.exemplars
+
+
+@pytest.mark.parametrize("most", [0, 1, 3, 100])
+def test_there_are_at_most_so_many_exemplars(store: Store, traces: Scope, most: int) -> None:
+    for text in ("{ } | rate()", "({ } | rate()) + ({ } > { } | rate())", "{ } | rate() by (name)"):
+        assert len(exemplars_of(store, traces, to_metrics(text), most)) <= most
+
+
+def test_of_many_spans_few_are_looked_at_for_exemplars(store: Store, traces: Scope) -> None:
+    grid = Grid(START, START + MINUTE, None)
+
+    of_few, of_many = windows(grid, 10, 1_000), windows(grid, 10, 2_000_000)
+
+    assert [window.start for window in of_few] == [window.start for window in of_many]
+    assert sum(window.end + 1 - window.start for window in of_few) == MINUTE
+    assert sum(window.end + 1 - window.start for window in of_many) < MINUTE // 500
+    assert all(before.end < after.start for before, after in pairwise(of_few))

@@ -17,16 +17,20 @@ from spanhouse.tracing.plan.metrics import (
     Threshold,
 )
 from spanhouse.tracing.plan.predicates import Predicate
-from spanhouse.tracing.store.clickhouse.asking import Asking
+from spanhouse.tracing.store.clickhouse.asking import Asking, Rows
 from spanhouse.tracing.store.clickhouse.metrics_compare import compare
+from spanhouse.tracing.store.clickhouse.metrics_exemplars import ExemplarQuery
 from spanhouse.tracing.store.clickhouse.metrics_rollup import RollupQuery, minutes_of
 from spanhouse.tracing.store.clickhouse.metrics_series import SeriesQuery, fields_looked_up, needs_tree
 from spanhouse.tracing.store.clickhouse.metrics_whole import WholeSeries
 from spanhouse.tracing.store.clickhouse.presence import types_of
 from spanhouse.tracing.store.clickhouse.sources import needs_of
+from spanhouse.tracing.store.clickhouse.statements import TypesOf
 from spanhouse.tracing.store.metrics import second_stage
-from spanhouse.tracing.store.metrics.figures import Found, series_of
+from spanhouse.tracing.store.metrics.exemplars import attached, windows
+from spanhouse.tracing.store.metrics.figures import series_of
 from spanhouse.tracing.store.metrics.grid import grid_of, series_max
+from spanhouse.tracing.store.metrics.labels import parts
 from spanhouse.tracing.store.metrics.simple import condition_of
 
 T = TypeVar("T")
@@ -40,10 +44,14 @@ class Measuring:
         self._request = request
         self.grid = grid_of(request)
         self._series_max = series_max(request, self.grid)
+        self._exemplars = -(
+            -request.exemplars // max(1, sum(isinstance(part, Series) for part in parts(request.metrics)))
+        )
         self.warnings: list[str] = []
 
     def answer(self) -> MetricsAnswer:
-        series = second_stage.settled(self.grid, second_stage.in_order(self._of(self._request.metrics)))
+        series = second_stage.in_order(self._of(self._request.metrics))
+        series = second_stage.settled(self.grid, series, self._request.exemplars)
         asking = self._asking
         return MetricsAnswer(self.grid.times, series, asking.cost, tuple(asking.statements), tuple(self.warnings))
 
@@ -77,12 +85,20 @@ class Measuring:
     def _measured(self, series: Series) -> Sequence[MetricSeries]:
         where = condition_of(series.spans)
         if where is None or needs_tree(series, where):
-            tally = WholeSeries(self._asking, self._request.scope, series, self.grid).tally()
+            tally = WholeSeries(self._asking, self._request.scope, series, self.grid).tally(self._exemplars)
             found, more = tally.largest(self._groups_max(series))
-            return series_of(series, self.grid, self._noted(found, more=more))
-        return series_of(series, self.grid, self._of_rows(series, where))
+            made = series_of(series, self.grid, self._noted(found, more=more))
+            return attached(series, made, self.grid, tally.candidates, self._exemplars)
+        types = types_of(self._asking.rows, self._request.scope, fields_looked_up(series))
+        rows, made = self._of_rows(series, where, types)
+        if not self._exemplars or not rows:
+            return made
+        query = ExemplarQuery(self._request.scope, series, where, self.grid, types)
+        statement = query.statement(windows(self.grid, self._exemplars, sum(row[-1] for row in rows)))
+        candidates = query.candidates(self._asking.rows(statement, "spans that may be exemplars"))
+        return attached(series, made, self.grid, candidates, self._exemplars)
 
-    def _of_rows(self, series: Series, where: Predicate) -> list[Found]:
+    def _of_rows(self, series: Series, where: Predicate, types: TypesOf) -> tuple[Rows, list[MetricSeries]]:
         scope, most = self._request.scope, self._groups_max(series)
         minutes = minutes_of(series, where, self.grid)
         query: SeriesQuery | RollupQuery
@@ -90,11 +106,11 @@ class Measuring:
             query = RollupQuery(scope, series, where, self.grid, most, minutes)
             statement = query.statement(self._asking.rows)
         else:
-            types = types_of(self._asking.rows, scope, fields_looked_up(series))
             query = SeriesQuery(scope, series, where, self.grid, most, types)
             statement = query.statement()
         rows = self._asking.rows(statement, "a series of each group")
-        return self._noted(query.found(rows[:most]), more=len(rows) > most)
+        found = self._noted(query.found(rows[:most]), more=len(rows) > most)
+        return rows[:most], series_of(series, self.grid, found)
 
     def _groups_max(self, series: Series) -> int:
         return max(1, self._series_max // max(1, len(series.quantiles)))

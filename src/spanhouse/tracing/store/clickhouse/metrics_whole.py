@@ -14,7 +14,7 @@ from typing import Final
 
 import numpy as np
 
-from spanhouse.tracing.plan.metrics import Series
+from spanhouse.tracing.plan.metrics import Exemplar, MetricFunction, Series
 from spanhouse.tracing.plan.predicates import Field, Predicate
 from spanhouse.tracing.plan.scope import Scope, TimeRange
 from spanhouse.tracing.plan.shape import sources
@@ -28,13 +28,17 @@ from spanhouse.tracing.store.evaluation.atoms import possible
 from spanhouse.tracing.store.evaluation.columns import Asked, Reals, Spans
 from spanhouse.tracing.store.evaluation.forest import Forest, Numbers
 from spanhouse.tracing.store.evaluation.spansets import asked_by, evaluate
+from spanhouse.tracing.store.metrics.exemplars import Candidate
+from spanhouse.tracing.store.metrics.figures import with_bucket
 from spanhouse.tracing.store.metrics.grid import Grid
 from spanhouse.tracing.store.metrics.labels import Labels
-from spanhouse.tracing.store.metrics.tally import Tally
+from spanhouse.tracing.store.metrics.tally import Tally, buckets
 
 SPANS_AT_ONCE: Final = 1_000_000
 """about so many are looked at together"""
 TRACES_AT_ONCE: Final = 50_000
+CANDIDATES_AT_ONCE: Final = 50
+"""of each such part, for exemplars"""
 SLICE_NS: Final = 12 * BUCKET_NS
 
 
@@ -62,12 +66,26 @@ class WholeSeries:
         _ask_for(self._asked, series, also)
         self._spans, self._traces = 0, 0
 
-    def tally(self) -> Tally:
+    def tally(self, exemplars: int) -> Tally:
         tally = Tally(self._series, self._grid)
         for traces, rows, values in self.resulting():
             labels, which = self._labels(Spans(traces.forest, traces), rows)
             tally.add(labels, which, self._steps(traces.start[rows]), values)
+            if exemplars:
+                tally.candidates += self._candidates(traces, rows, values, [labels[place] for place in which.tolist()])
         return tally
+
+    def _candidates(
+        self, traces: WholeTraces, rows: Numbers, values: Reals | None, labels: Sequence[Labels]
+    ) -> Iterator[Candidate]:
+        """Some of these spans, at even distances."""
+        for nth in np.unique(np.linspace(0, len(rows) - 1, CANDIDATES_AT_ONCE).astype(np.int64)).tolist():
+            row, value = int(rows[nth]), 0.0 if values is None else float(values[nth])
+            span_id, at = int(traces.span[row]).to_bytes(8), int(traces.start[row])
+            own = labels[nth]
+            if self._series.function is MetricFunction.HISTOGRAM:
+                own = with_bucket(self._series, own, float(buckets(np.array([value]))[0]))
+            yield Candidate(own, Exemplar(traces.ids[traces.forest.trace[row]], span_id, at, value))
 
     def resulting(self) -> Iterator[tuple[WholeTraces, Numbers, Reals | None]]:
         """Traces, the rows of some of their spans that come out, and the values of these; each span once."""

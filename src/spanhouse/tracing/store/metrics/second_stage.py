@@ -117,14 +117,17 @@ def _calculated(how: str, left: float, right: float) -> float | None:
     return result if math.isfinite(result) else None
 
 
-def settled(grid: Grid, series: Sequence[MetricSeries]) -> tuple[MetricSeries, ...]:
-    """With exemplars only where there is a point; those without a value of their own lie on it."""
+def settled(grid: Grid, series: Sequence[MetricSeries], exemplars: int) -> tuple[MetricSeries, ...]:
+    """With at most so many exemplars, only where there is a point; those without a value of their own lie on it."""
+    left = exemplars
 
     def kept(one: MetricSeries) -> tuple[Exemplar, ...]:
+        nonlocal left
         found = []
         for exemplar in sorted(one.exemplars, key=lambda exemplar: (exemplar.at, exemplar.span_id)):
             point = one.points[grid.index_of(exemplar.at)]
-            if point is not None:
+            if point is not None and left > 0:
+                left -= 1
                 found.append(replace(exemplar, value=point) if math.isnan(exemplar.value) else exemplar)
         return tuple(found)
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from spanhouse.base.errors import QueryLimitReached
 from spanhouse.tracing.plan.metrics import MetricFunction, Series
+from spanhouse.tracing.store.metrics.exemplars import Candidate
 from spanhouse.tracing.store.metrics.figures import Found, with_bucket, with_quantile
 from spanhouse.tracing.store.metrics.grid import Grid
 from spanhouse.tracing.store.metrics.labels import Key, Labels, key, order
@@ -36,6 +37,8 @@ class Tally:
         self._cells: dict[tuple[int, int], list[float] | list[Reals]] = {}
         self._spans: dict[int, int] = defaultdict(int)
         self._values = 0
+        self.candidates: list[Candidate] = []
+        """for exemplars; whoever adds spans adds them"""
 
     def add(self, labels: Sequence[Labels], which: Numbers, steps: Numbers, values: Reals | None) -> None:
         """`which[s]` is the place of span s's labels."""
