@@ -119,7 +119,8 @@ class Questions:
         text = (
             f"WITH matched AS ({matched}) "
             "SELECT lower(hex(trace_id)), min(start), max(end), sum(spans), sum(errors), min(root) "
-            "FROM trace_summaries WHERE instance = 'local' AND trace_id IN (SELECT trace_id FROM matched) GROUP BY trace_id"
+            "FROM trace_summaries "
+            "WHERE instance = 'local' AND trace_id IN (SELECT trace_id FROM matched) GROUP BY trace_id"
         )
         return Question(
             "one order of 24 h, by attribute", self._asked(query), lambda: [row[0] for row in self.sql(text)], _equal
