@@ -18,7 +18,7 @@ from spanhouse.customers.instances import access, selectors, services
 from spanhouse.customers.instances.access import Reading
 from spanhouse.customers.instances.models import Instance
 from spanhouse.tracing.ingest.admission import Caller, check_tenant, is_loopback
-from spanhouse.tracing.plan.scope import Scope
+from spanhouse.tracing.plan.scope import QueryLimits, Scope
 
 _HOW = "send a query token as Authorization: Bearer TOKEN, as a Basic password, or as x-api-key"
 
@@ -47,7 +47,7 @@ def _scope(reading: Reading, caller: Caller, now_ns: int) -> Scope:
     grant = selectors.instance_grant(instance)
     if not grant.may_query(now_ns):
         raise Forbidden(grant.denial or f"instance {instance.pk} answers no queries at present")
-    return Scope(instance.pk, reading.services)
+    return Scope(instance.pk, reading.services, QueryLimits.of(grant.limits))
 
 
 def _by_key(caller: Caller, now_ns: int) -> Reading | None:

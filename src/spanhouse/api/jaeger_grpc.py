@@ -19,7 +19,6 @@ from spanhouse.api.grpc_calls import MESSAGE_BYTES_MAX, Call, Calls, Method
 from spanhouse.api.notices import Notices
 from spanhouse.api.proto import jaeger_v2_pb2 as v2
 from spanhouse.api.proto import jaeger_v3_pb2 as v3
-from spanhouse.base import limits
 from spanhouse.base.clock import NANOS_PER_SECOND
 from spanhouse.base.errors import Malformed
 from spanhouse.tracing.plan.requests import Edge, SearchAnswer, StoredTrace
@@ -184,7 +183,7 @@ def _nanos(of: Timestamp | Duration) -> int:
 
 def _note(call: Call, trace: StoredTrace) -> None:
     if trace.truncated:
-        call.notices.append(f"a trace is cut: an answer holds {limits.TRACE_SPANS_MAX} spans of one")
+        call.notices.append(f"a trace is cut: an answer holds {len(trace.spans)} spans of one")
 
 
 def _chunks(items: Sequence[Item], message: Callable[[Sequence[Item]], Any]) -> Iterator[Any]:

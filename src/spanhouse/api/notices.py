@@ -42,7 +42,7 @@ class Notices:
 
     def truncated(self, trace: StoredTrace) -> None:
         if trace.truncated:
-            self.add(f"a trace is cut: an answer holds {limits.TRACE_SPANS_MAX} spans of one")
+            self.add(f"a trace is cut: an answer holds {len(trace.spans)} spans of one")
 
     def on(self, response: HttpResponse) -> HttpResponse:
         if self.texts:

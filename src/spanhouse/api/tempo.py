@@ -68,7 +68,7 @@ def trace(request: HttpRequest, trace_id: str) -> HttpResponse:
 def trace_v2(request: HttpRequest, trace_id: str) -> HttpResponse:
     """TraceByIDResponse: trace = 1, status = 3 (0 complete, 1 partial), message = 4."""
     found = _find(request, trace_id)
-    message = f"the trace is cut: an answer holds {limits.TRACE_SPANS_MAX} spans" if found.truncated else ""
+    message = f"the trace is cut: an answer holds {len(found.spans)} spans" if found.truncated else ""
     if parameters.accepts_protobuf(request):
         content = _delimited(1, to_otlp(found.spans).SerializeToString())
         if found.truncated:

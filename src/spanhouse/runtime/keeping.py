@@ -15,6 +15,7 @@ from spanhouse.runtime.parts import Parts
 from spanhouse.runtime.settings import Settings
 from spanhouse.tracing.loading.derive import Derivation
 from spanhouse.tracing.loading.loader import Loader
+from spanhouse.tracing.search.bounded import bounded
 from spanhouse.tracing.search.registry import set_reader
 from spanhouse.tracing.store.clickhouse.edges import ClickHouseDeriver
 from spanhouse.tracing.store.clickhouse.engine import Engine
@@ -48,7 +49,7 @@ def _keep_store(parts: Parts, settings: Settings, clock: Clock, stop: threading.
     """Open the store for this process's pages and, as keeper, load the journal into it until `stop`."""
     engine = Engine.open(settings.store_dsn)
     migrate(engine, clock)
-    set_reader(ClickHouseReader(engine))
+    set_reader(bounded(ClickHouseReader(engine)))
     readiness.ready("store")
     if keeper:
         deriver = ClickHouseDeriver(engine)

@@ -79,19 +79,20 @@ def search(request: HttpRequest, wanted: Query[Search]) -> HttpResponse:
     time_range = known.range if known else wanted.range()
     if wanted.q.strip() and find.is_metrics(wanted.q):
         raise Malformed("q is a metrics query: send it to /api/v1/metrics")
+    limit = min(wanted.limit, scope.limits.traces)
     answer = find.search(
         scope,
         time_range,
         find.spanset_of(wanted.form()),
         order=wanted.order,
-        limit=wanted.limit,
+        limit=limit,
         spans_per_trace=wanted.spans,
         trace_duration_min=asked.duration(wanted.min_trace_duration, "min_trace_duration"),
         trace_duration_max=asked.duration(wanted.max_trace_duration, "max_trace_duration"),
         after=known.after if known else None,
     )
     following = None
-    if len(answer.traces) == wanted.limit:
+    if len(answer.traces) == limit:
         following = cursor.Cursor(question, time_range, _place(answer.traces[-1])).text()
     return json_response(_page_json(answer, following, explain=wanted.explain))
 
