@@ -2,7 +2,7 @@
 
 In general each side is a list of values (several events may have the name), and each of these a list of elements (an
 array's; of anything else the one). An element is (family, text, number, whole number, whether it is whole), so that one
-expression compares all types. Where both sides are single numbers for certain they are simply compared.
+expression compares all types. Where both sides have one value for certain they are simply compared.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from spanhouse.tracing.store.clickhouse.expressions import (
     Kind,
     OfScope,
     Possibility,
-    kind_of,
+    joined,
     kind_of_constant,
 )
 from spanhouse.tracing.store.clickhouse.statements import Build
@@ -36,23 +36,41 @@ _NO_ELEMENTS: Final = f"arrayResize([{_NO_ELEMENT}], 0)"
 
 
 def related(build: Build, values: Expressions, left: Expression, operator: Operator, right: Expression) -> str:
-    if operator not in ("=~", "!~") and _is_number(build, left) and _is_number(build, right):
-        (left_has, one), (right_has, other) = values.number(left), values.number(right)
-        return f"({left_has} AND {right_has} AND {one} {operator} {other})"
-    return _Relating(build, values, operator).sql(left, right)
+    ones, others = (_single(build, values, side) for side in (left, right))
+    if ones is None or others is None:
+        return _Relating(build, values, operator).sql(left, right)
+    pairs = (
+        f"{one.has} AND {other.has} AND {_compared(one, operator, other)}"
+        for one in ones
+        for other in others
+        if one.kind in FAMILIES and FAMILIES[one.kind] == FAMILIES.get(other.kind)
+    )
+    return joined(" OR ", pairs, empty="0")
 
 
-def _is_number(build: Build, expression: Expression) -> bool:
-    """Whether it is one number or none: not a text, an array, or one of several events' values."""
+def _single(build: Build, values: Expressions, expression: Expression) -> list[Possibility] | None:
+    """The possibilities of what has one value at most; None where there may be several."""
     match expression:
-        case Fixed(value):
-            return not isinstance(value, bool | str)
         case Negative() | Calculated():
-            return True
+            return [Possibility("float", *values.number(expression))]
         case Intrinsic():
-            return FAMILIES.get(kind_of(expression)) == "number"
-        case Attribute(scope, name):
-            return scope not in ("any", "event", "link") and set(build.types(scope, name)) <= {"float"}
+            return [values.intrinsic(expression)]
+        case Fixed(value):
+            return [Possibility(kind_of_constant(value), "1", build.constant(value))]
+        case Attribute(scope="any") | Attribute(scope="event") | Attribute(scope="link"):
+            return None
+        case Attribute():
+            (scope,) = values.by_scope(expression)
+            return scope.scalars if scope.has_arrays == "0" else None
+
+
+def _compared(one: Possibility, operator: Operator, other: Possibility) -> str:
+    if operator in ("=~", "!~"):
+        matches = f"match({one.value}, concat('(?s)^(?:', {other.value}, ')$'))"
+        return "0" if one.kind != "text" else f"NOT {matches}" if operator == "!~" else matches
+    if operator not in ("=", "!=") and FAMILIES[one.kind] not in ("text", "number"):
+        return "0"
+    return f"{one.value} {operator} {other.value}"
 
 
 class _Relating:
