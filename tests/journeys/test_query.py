@@ -149,6 +149,52 @@ def test_values_are_completed_from_what_was_sent(server: RunningServer) -> None:
     assert values("resource.undefined") == []
 
 
+@pytest.mark.report("V31")
+def test_attributes_of_odd_names_are_asked_for_as_they_are_called(server: RunningServer) -> None:
+    attributes = {
+        "resource.id": "r",
+        "my attr": 1,
+        'a"b': True,
+        "account-channel": "web",
+        'db.st"ateme"nt': "q",
+        "duration": "long",
+        "x": 2,
+    }
+    resource = Resource({"service.name": "shop", "x": 1})
+    send(server, span(1, trace=0x0DD, name="odd", attributes=attributes, resource=resource))
+
+    def found(condition: str) -> bool:
+        answer = ask(server, "/tempo/api/search", q=f'{{ name = "odd" && {condition} }}')
+        assert answer.status_code == 200, answer.text
+        return answer.json()["traces"] != []
+
+    for condition in (
+        'span.resource.id = "r"',
+        'span."my attr" = 1',
+        '."a\\"b" = true',
+        'span.account-channel = "web"',
+        'span.db.st"ateme"nt != nil || span."db.st\\"ateme\\"nt" != nil',
+        '.duration = "long"',
+        "span:duration < 1s && duration < 1s",
+        ".x = 2",
+        "resource.x = 1",
+    ):
+        assert found(condition), condition
+    assert not found(".x = 1")
+
+
+@pytest.mark.report("V37")
+@pytest.mark.parametrize("path", ["/tempo/api/search", "/api/v1/traces", "/tempo/api/v2/search/tags", "/api/v1/usage"])
+def test_a_tenant_that_is_none_of_ours_reads_nothing(server: RunningServer, path: str) -> None:
+    before = sorted(server.data.iterdir())
+
+    for tenant in ("..", ".", "a/b", "a\\b", "t#1", "x" * 151, "", "|a", "a||b", "a|..", "LOCAL"):
+        answer = httpx.get(f"{server.console}{path}", headers={"X-Scope-OrgID": tenant}, timeout=30)
+        assert 400 <= answer.status_code < 500, tenant
+
+    assert sorted(server.data.iterdir()) == before
+
+
 @pytest.mark.report("V25")
 def test_a_limit_cuts_after_the_condition_and_pages_go_on(server: RunningServer) -> None:
     """Three old traces among many newer ones are what is asked for."""
