@@ -9,6 +9,7 @@ import pytest
 
 from spanhouse.base.ids import digest_secret
 from spanhouse.contracts.grant import Grants
+from tests.journeys.test_accounts import Person
 from tests.kit.postgres import PASSWORD, Postgres, postgres
 from tests.kit.server import RunningServer, wait_until
 
@@ -65,6 +66,25 @@ def test_the_audit_log_forgets_nothing(server: RunningServer, database: Postgres
     with pytest.raises(Exception, match="append-only"):
         database.ask(statement)
 
+    assert all(verdict["broken_at"] is None for verdict in server.cli_json("audit", "verify"))
+
+
+@pytest.mark.clause("P2", "G5.5")
+def test_a_customer_signs_and_grants(server: RunningServer, database: Postgres) -> None:
+    shop = server.cli_json("account", "open", "Shop Ltd", "--owner", "bob")["id"]
+    bob = Person(server, "bob", shop)
+
+    bob.sign()
+    bob.fill("/account/instances", "/account/instances", name="web")
+    grant = server.cli_json("account", "grant", shop, "operator", "--may", "query", "--service", "pay")
+
+    assert len(server.cli_json("account", "grants", shop)) == 1
+    server.cli("account", "ungrant", shop, grant["id"])
+    assert database.ask(f"SELECT count(*) FROM agreements_acceptance WHERE account_id = '{shop}'") == [(5,)]
+    assert database.ask(f"SELECT name FROM instances_instance WHERE account_id = '{shop}'") == [("web",)]
+    for table in ("agreements_document", "agreements_documenttext", "agreements_acceptance"):
+        with pytest.raises(Exception, match="append-only"):
+            database.ask(f"DELETE FROM {table}")
     assert all(verdict["broken_at"] is None for verdict in server.cli_json("audit", "verify"))
 
 

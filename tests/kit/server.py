@@ -140,9 +140,10 @@ class RunningServer:
     def cli_json(self, *arguments: str) -> Any:
         return json.loads(self.cli(*arguments, "--json").stdout)
 
-    def log_in(self) -> httpx.Client:
-        """A browser's session, logged in by a fresh one-time link."""
-        link = self.cli_json("login-link")["login_link"]
+    def log_in(self, user: str = "") -> httpx.Client:
+        """A browser's session of `user` (the operator if empty), logged in by a fresh one-time link."""
+        whose = ("--user", user) if user else ()
+        link = self.cli_json("login-link", *whose)["login_link"]
         client = httpx.Client(base_url=self.console, follow_redirects=False, timeout=30)
         token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', client.get(link).text)
         assert token is not None

@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 
 from spanhouse.base.errors import Malformed, NotFound
-from spanhouse.cli.environment import accounts_database, caller
+from spanhouse.cli.environment import accounts_database, caller, parse_expiry
 from spanhouse.cli.output import errors_in_one_line, out, print_json, print_table
 
 app = typer.Typer(no_args_is_help=True, help="Accounts: the parties of the contract, and their members.")
@@ -71,6 +71,89 @@ def list_(as_json: JsonOption = False) -> None:
         return
     columns = ("id", "name", "contract", "members", "opened")
     print_table(columns, [[escape(str(row[column])) for column in columns] for row in rows], "there are no accounts")
+
+
+@app.command()
+def grant(
+    account: Annotated[str, typer.Argument(help="Id of the account that gives.")],
+    to: Annotated[str, typer.Argument(help="User name, or id of another account.")],
+    may: Annotated[list[str], typer.Option(help="An operation, such as query (repeatable).")],
+    instance: Annotated[list[str] | None, typer.Option(help="Only on this instance (repeatable).")] = None,
+    service: Annotated[list[str] | None, typer.Option(help="Only on this service (repeatable).")] = None,
+    expires: Annotated[str | None, typer.Option(help="A duration (30d) or a date; never if left out.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let a user, or the members of another account, do something for an account.
+
+    \b
+    spanhouse account grant a-4k9x0d2mfq7c dana --may query --service checkout --expires 30d
+    """
+    with errors_in_one_line(), accounts_database() as (_, now):
+        from spanhouse.customers.accounts import selectors
+        from spanhouse.customers.instances import granting
+
+        given = granting.give_grant(
+            selectors.get_account(account),
+            selectors.user_named(to) or selectors.get_account(to),
+            may,
+            now=now,
+            instances=instance,
+            services=service,
+            expires_at=parse_expiry(expires, now) if expires else None,
+            by=caller(),
+        )
+    if as_json:
+        print_json({"id": given.pk, "to": to, "operations": given.operations})
+    else:
+        out.print(f"{given.pk}: {to} may {', '.join(given.operations)}", markup=False)
+
+
+@app.command("grants")
+def list_grants(
+    account: Annotated[str, typer.Argument(help="Id of the account.")], as_json: JsonOption = False
+) -> None:
+    """List the grants that an account gave and did not revoke."""
+    with errors_in_one_line(), accounts_database():
+        from spanhouse.customers.accounts import selectors
+
+        rows = [
+            {
+                "id": given.pk,
+                "to": str(given.to_user or given.to_account),
+                "operations": given.operations,
+                "instances": given.instances,
+                "services": given.services,
+                "expires": given.expires_at.isoformat(timespec="seconds") if given.expires_at else None,
+            }
+            for given in selectors.grants_of(selectors.get_account(account))
+        ]
+    if as_json:
+        print_json(rows)
+        return
+    columns = ("id", "to", "operations", "instances", "services", "expires")
+    shown = [{**row, "expires": row["expires"] or "never"} for row in rows]
+    print_table(columns, [[escape(_cell(row[column])) for column in columns] for row in shown], "there are no grants")
+
+
+@app.command()
+def ungrant(
+    account: Annotated[str, typer.Argument(help="Id of the account that gave it.")],
+    grant_id: Annotated[str, typer.Argument(help="Id of the grant.")],
+) -> None:
+    """Revoke a grant, and the keys that were made under it, at once."""
+    with errors_in_one_line(), accounts_database() as (_, now):
+        from spanhouse.customers.accounts import selectors
+        from spanhouse.customers.instances import granting
+
+        given = selectors.get_grant(selectors.get_account(account), grant_id)
+        revoked = granting.end_grant(given, now=now, by=caller())
+    out.print(f"{grant_id} is revoked" if revoked else f"{grant_id} was revoked before")
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "all"
+    return ", ".join(value) if isinstance(value, list) else str(value)
 
 
 @app.command()

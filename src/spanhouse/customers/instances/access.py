@@ -90,4 +90,4 @@ def _reached(permits: Iterable[Permit]) -> QuerySet[Instance]:
     for permit in permits:
         named = Q() if permit.instances is None else Q(pk__in=permit.instances)
         reach |= Q(account=permit.account) & named
-    return Instance.objects.filter(reach, released_at=None)
+    return Instance.objects.select_related("account").filter(reach, released_at=None)

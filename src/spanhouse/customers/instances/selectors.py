@@ -81,7 +81,7 @@ def key_of_any(key_id: str) -> Key:
 
 def find_key(secret: str) -> Key | None:
     """The key that `secret` is, unless it is unknown or revoked."""
-    return Key.objects.select_related("instance").filter(digest=digest_secret(secret), revoked_at=None).first()
+    return Key.objects.select_related("instance__account").filter(digest=digest_secret(secret), revoked_at=None).first()
 
 
 def loopback_instance() -> str | None:
