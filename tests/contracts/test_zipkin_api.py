@@ -16,7 +16,6 @@ from spanhouse.base.errors import Unauthenticated
 from spanhouse.tracing.plan.scope import Scope
 from spanhouse.tracing.search.registry import set_reader
 from spanhouse.tracing.spans.model import Event, Resource, Span, SpanKind
-from spanhouse.tracing.spans.model import Scope as Library
 from tests.kit.peer_reader import PeerReader
 from tests.kit.spans import BASE, MS, make_span, trace_id
 
@@ -157,116 +156,6 @@ def test_an_unknown_or_malformed_id_is_said_in_text(api: Client, written: str, s
     assert refused(api, f"/trace/{written}", status)
 
 
-@pytest.mark.report("V13")
-@pytest.mark.parametrize(
-    ("nanoseconds", "shown"), [(0, None), (-5_000, None), (1, 1), (999, 1), (1_234, 1), (2_999, 2), (10**9, 10**6)]
-)
-def test_durations_are_whole_microseconds_and_none_is_zero(
-    reader: PeerReader, api: Client, nanoseconds: int, shown: int | None
-) -> None:
-    (span,) = one(reader, api, make_span(end_time=BASE + nanoseconds))
-
-    assert span.get("duration") == shown
-
-
-@pytest.mark.report("V14")
-def test_every_tag_is_text(reader: PeerReader, api: Client) -> None:
-    attributes = {
-        "i": 200,
-        "b": False,
-        "t": True,
-        "f": 0.5,
-        "n": None,
-        "l": ["x", 1],
-        "d": {"k": b"y"},
-        "nan": float("nan"),
-    }
-
-    (span,) = one(reader, api, make_span(attributes=attributes))
-
-    assert span["tags"] == {
-        "i": "200", "b": "false", "t": "true", "f": "0.5", "n": "", "l": '["x",1]', "d": '{"k":"eQ=="}', "nan": "NaN",
-    }  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("fields", "shown"),
-    [
-        ({}, {}),
-        ({"status_code": 1, "status_message": "x"}, {"otel.status_code": "OK"}),
-        ({"status_code": 2}, {"otel.status_code": "ERROR", "error": ""}),
-        ({"status_code": 2, "attributes": {"error": True}}, {"otel.status_code": "ERROR", "error": ""}),
-        ({"attributes": {"error": False}}, {}),
-        ({"attributes": {"error": "boom"}}, {"error": "boom"}),
-        (
-            {"scope": Library("lib", "1.0", {"x": 1})},
-            {"otel.scope.name": "lib", "otel.scope.version": "1.0", "otel.library.name": "lib",
-             "otel.library.version": "1.0", "x": "1"},
-        ),
-        (
-            {"dropped_attributes": 1, "dropped_events": 2, "dropped_links": 3},
-            {"otel.dropped_attributes_count": "1", "otel.dropped_events_count": "2", "otel.dropped_links_count": "3"},
-        ),
-        ({"attributes": {"region": "us"}, "resource": SHOP}, {"region": "us"}),
-    ],
-)  # fmt: skip
-def test_what_has_no_member_of_its_own_is_a_tag(
-    reader: PeerReader, api: Client, fields: dict[str, Any], shown: dict[str, str]
-) -> None:
-    (span,) = one(reader, api, make_span(**fields))
-
-    assert span.get("tags", {}) == shown
-
-
-def test_an_event_with_attributes_is_its_name_and_they(reader: PeerReader, api: Client) -> None:
-    (span,) = one(reader, api, make_span(events=(Event(BASE + 999, 'a "b"', {"k": 1, "t": "é"}),)))
-
-    assert span["annotations"] == [{"timestamp": BASE // 1000, "value": '"a \\"b\\"": {"k":1,"t":"é"}'}]
-
-
-@pytest.mark.parametrize(
-    ("kind", "attributes", "shown"),
-    [
-        (CLIENT, {"peer.service": "pay", "server.address": "h"}, {"serviceName": "pay"}),
-        (CLIENT, {"server.address": "h", "server.port": 80, "db.name": "x"}, {"serviceName": "h", "port": 80}),
-        (CLIENT, {"server.address": "10.0.0.1", "server.port": 80}, {"ipv4": "10.0.0.1", "port": 80}),
-        (CLIENT, {"net.peer.name": "h", "net.peer.port": "443"}, {"serviceName": "h", "port": 443}),
-        (CLIENT, {"network.peer.address": "::1", "network.peer.port": 1}, {"ipv6": "::1", "port": 1}),
-        (CLIENT, {"db.name": "x", "net.peer.ip": "10.0.0.1"}, {"serviceName": "x", "ipv4": "10.0.0.1"}),
-        (SpanKind.CONSUMER, {"server.address": "kafka"}, {"serviceName": "kafka"}),
-        (SERVER, {"server.address": "own"}, None),
-        (SERVER, {"peer.service": "caller"}, {"serviceName": "caller"}),
-        (CLIENT, {"server.address": "h", "server.port": 99999}, {"serviceName": "h"}),
-        (CLIENT, {"peer.service": 5}, None),
-    ],
-)
-def test_the_other_side_is_named_by_the_preferred_attribute(
-    reader: PeerReader, api: Client, kind: SpanKind, attributes: dict[str, Any], shown: dict[str, Any] | None
-) -> None:
-    (span,) = one(reader, api, make_span(kind=kind, attributes=attributes))
-
-    assert span.get("remoteEndpoint") == shown
-
-
-@pytest.mark.parametrize("kind", [0, SpanKind.INTERNAL, 9])
-def test_a_kind_that_the_format_lacks_is_left_out(reader: PeerReader, api: Client, kind: int) -> None:
-    assert "kind" not in one(reader, api, make_span(kind=kind))[0]
-
-
-@pytest.mark.report("V15")
-def test_a_shared_id_shows_both_sides_and_a_resent_span_once(reader: PeerReader, api: Client) -> None:
-    client = make_span(1, kind=CLIENT)
-    server = make_span(1, kind=SERVER, at=1, service="pay")
-
-    spans = one(reader, api, client, server, make_span(2, 1, at=2, service="pay"), server)
-
-    assert [(span["id"], span.get("kind"), span.get("shared")) for span in spans] == [
-        (f"{1:016x}", "CLIENT", None),
-        (f"{1:016x}", "SERVER", True),
-        (f"{2:016x}", "SERVER", None),
-    ]
-
-
 @pytest.mark.report("V21")
 def test_a_chain_of_10_000_spans_comes_whole(reader: PeerReader, api: Client) -> None:
     assert len(one(reader, api, *(make_span(number + 1, number) for number in range(10_000)))) == 10_000
@@ -278,16 +167,6 @@ def test_a_span_without_a_time_is_found_by_its_id_only(reader: PeerReader, api: 
 
     assert "timestamp" not in span
     assert found(api) == []
-
-
-@pytest.mark.report("V17")
-def test_parents_in_a_circle_end(reader: PeerReader, api: Client) -> None:
-    assert len(one(reader, api, make_span(1, 2), make_span(2, 1))) == 2
-
-
-@pytest.mark.report("V17")
-def test_a_span_that_is_its_own_parent_has_none(reader: PeerReader, api: Client) -> None:
-    assert "parentId" not in one(reader, api, make_span(1, 1))[0]
 
 
 def test_a_trace_that_an_answer_cannot_hold_says_so(
@@ -509,27 +388,6 @@ def test_nothing_is_told_to_who_may_not_read(client: Client, monkeypatch: pytest
     monkeypatch.setattr("spanhouse.api.zipkin.query_scope", nobody)
 
     assert "who are you" in refused(client, f"/{path}", 401)
-
-
-# ── what Grafana's data source reads ──
-
-
-def test_grafana_checks_the_source_and_fills_its_menus(api: Client) -> None:
-    services = get(api, "/services")
-    spans = get(api, "/spans", serviceName="shop")
-    traces = get(api, "/traces", serviceName="shop", spanName="get /")
-
-    assert all(isinstance(name, str) for name in (*services, *spans))
-    assert {span["traceId"] for spans in traces for span in spans} == {SHORT, f"{0xABC2:016x}"}
-
-
-def test_grafana_draws_a_trace_from_these_members(api: Client) -> None:
-    for span in get(api, f"/trace/{quote(SHORT)}"):
-        assert isinstance(span["timestamp"], int)
-        assert isinstance(span["duration"], int)
-        assert span["localEndpoint"]["serviceName"]
-        assert all(isinstance(value, str) for value in span.get("tags", {}).values())
-        assert all({"timestamp", "value"} == set(annotation) for annotation in span.get("annotations", []))
 
 
 def test_spans_of_one_trace_id_are_not_mixed_with_others(api: Client) -> None:
