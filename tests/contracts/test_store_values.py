@@ -153,6 +153,19 @@ def test_after_enough_spans_with_the_field_older_ones_are_left_out(
     assert not listed.complete
 
 
+def test_once_one_was_found_only_so_many_older_ones_are_looked_at(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(values, "FIRST_PART_SPANS", 1)
+    monkeypatch.setattr(values, "LOOKED_AT_SPANS_MAX", 3)
+    spans = [make_span(n, trace=n, at=n * 10 * MINUTE) for n in range(1, 9)]
+    marked = make_span(20, trace=20, at=90 * MINUTE, attributes={"mark": "new"})
+    scope = stored(store, *spans, marked, make_span(30, trace=30, attributes={"mark": "old", "rare": 1}))
+
+    assert found(store, scope, Attribute("span", "mark")) == [("string", "new")]
+    assert found(store, scope, Attribute("span", "rare")) == [("int", "1")]
+
+
 def test_a_scope_of_some_services_learns_nothing_of_the_others(store: Store) -> None:
     instance = stored(
         store,

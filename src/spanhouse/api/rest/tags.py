@@ -42,7 +42,7 @@ def tags(request: HttpRequest, wanted: Query[TagsAsked]) -> dict[str, Any]:
 
 @router.get("/values", response=answers(schemas.TagValues), summary="Values of an attribute or field")
 def values(request: HttpRequest, wanted: Query[ValuesAsked]) -> dict[str, Any]:
-    """Of the newest spans of the range first, until there are as many as asked for or half a million had the field."""
+    """Of the newest spans of the range first, until there are as many as asked for, or enough spans were looked at."""
     field = tag_named(wanted.tag)
     if field is None:
         raise Malformed(f"{wanted.tag[:80]!r} is not a tag")

@@ -105,8 +105,9 @@ class Reader(Protocol):
     ) -> FieldValues:
         """At most `limit` values that the field has on the newest spans that satisfy `where`.
 
-        Looks at ever older spans of the range until there are enough values, or until half a million spans with the
-        field were seen. Fields that have as many values as there are spans (times, durations, ids) list none.
+        Looks at ever older spans of the range until there are enough values, until half a million spans had the field,
+        or, once one has it, until two million were looked at. Fields that have as many values as there are spans
+        (times, durations, ids) list none.
         """
         ...
 

@@ -2,8 +2,8 @@
 """Values that a field has, and names of the attributes, on the newest spans that a condition leaves.
 
 Whoever completes a query wants an answer at once and the values of today, so spans are looked at in parts, newest
-first, until there are as many values as asked for, or enough spans with the field were seen. Older spans are only
-looked at for a field that is rare, and cost little: that a key is missing is seen without reading any value.
+first, until there are as many values as asked for, or enough spans were looked at. Older ones are only looked at while
+none has the field, and cost little: that a key is missing is seen without reading any value.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ Ask = Callable[[Statement], Rows]
 
 SEEN_SPANS_MAX: Final = 500_000
 """After so many spans that have the field, older ones are not looked at."""
+LOOKED_AT_SPANS_MAX: Final = 2_000_000
+"""Nor after so many at all, once one has it."""
 FIRST_PART_SPANS: Final = 100_000
 GROWTH: Final = 4
 BUCKETS_MAX: Final = 200_000
@@ -101,7 +103,7 @@ class _Parts:
         return self._next < len(self._buckets)
 
     def __iter__(self) -> Iterator[TimeRange]:
-        while self.left and self.seen < SEEN_SPANS_MAX:
+        while self.left and self._wanted() > 0:
             newest, wanted, spans = self._buckets[self._next][0], self._wanted(), 0
             while self.left and spans < wanted:
                 oldest, count = self._buckets[self._next]
@@ -116,8 +118,10 @@ class _Parts:
         """As many spans as hold what is still to be seen, if it stays as frequent as it was."""
         if not self._looked_at:
             return FIRST_PART_SPANS
-        missing = (SEEN_SPANS_MAX - self.seen) * self._looked_at // max(1, self.seen)
-        return min(self._looked_at * GROWTH, missing)
+        if not self.seen:
+            return self._looked_at * GROWTH
+        missing = (SEEN_SPANS_MAX - self.seen) * self._looked_at // self.seen
+        return min(self._looked_at * GROWTH, missing, LOOKED_AT_SPANS_MAX - self._looked_at)
 
 
 def _counted(rows: Rows, field: Field) -> dict[tuple[ValueType, str], int]:
