@@ -136,8 +136,7 @@ def test_every_type_of_a_value_has_its_own_series(store: Store) -> None:
         map(
             repr,
             [
-                (1, (1.0,)),
-                (1.0, (1.0,)),
+                (1, (2.0,)),
                 (1.5, (1.0,)),
                 ("1", (1.0,)),
                 (True, (1.0,)),

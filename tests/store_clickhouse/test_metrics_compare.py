@@ -188,3 +188,29 @@ def test_hidden_services_are_not_compared(store: Store, shop: Scope) -> None:
     answer = ask(store, Scope(shop.instance, frozenset({"db"})), "{ } | compare({ status = error })")
 
     assert counted(answer, "resource.service.name") == {("baseline", "db"): 10.0, ("baseline_total", None): 10.0}
+
+
+@pytest.mark.parametrize("by_traces", [False, True])
+def test_conditions_that_compare_with_the_traces_root(
+    store: Store, shop: Scope, monkeypatch: pytest.MonkeyPatch, by_traces: bool
+) -> None:
+    if by_traces:
+        monkeypatch.setattr(metrics, "condition_of", lambda spanset: None)
+    text = "{ resource.service.name != trace:rootService } | compare({ name != trace:rootName })"
+
+    assert counted(ask(store, shop, text), "name") == {("selection", "query"): 10.0, ("selection_total", None): 10.0}
+
+
+def test_whole_numbers_are_one_value_however_they_were_sent(store: Store) -> None:
+    scope = Scope(store.new_instance())
+    values: list[AttributeValue] = [2, 2.0, "2", 2.5]
+    store.put(scope.instance, [at(n, n, attributes={"v": value}) for n, value in enumerate(values, 1)])
+
+    found = counted(ask(store, scope, "{ } | compare({ status = error })"), "span.v")
+
+    assert found == {
+        ("baseline", 2): 2.0,
+        ("baseline", "2"): 1.0,
+        ("baseline", 2.5): 1.0,
+        ("baseline_total", None): 4.0,
+    }

@@ -174,3 +174,9 @@ def test_both_sides_of_an_and_are_counted_once(store: Store, calls: Scope) -> No
     answer = store.reader.metrics(MetricsRequest(calls, TimeRange(START, START + MINUTE), metrics_of_both))
 
     assert answer.series[0].points == (3.0,)
+
+
+def test_a_condition_that_compares_with_the_traces_root_is_one_on_rows(store: Store, calls: Scope) -> None:
+    answer = ask(store, calls, "{ resource.service.name != trace:rootService } | count_over_time() by (rootName)")
+
+    assert by_labels(answer) == {("root",): (2.0,)}

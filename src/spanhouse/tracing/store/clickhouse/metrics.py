@@ -23,7 +23,6 @@ from spanhouse.tracing.store.clickhouse.metrics_exemplars import ExemplarQuery
 from spanhouse.tracing.store.clickhouse.metrics_rollup import RollupQuery, minutes_of
 from spanhouse.tracing.store.clickhouse.metrics_series import SeriesQuery, fields_looked_up, needs_tree
 from spanhouse.tracing.store.clickhouse.metrics_whole import WholeSeries
-from spanhouse.tracing.store.clickhouse.presence import types_of
 from spanhouse.tracing.store.clickhouse.sources import needs_of
 from spanhouse.tracing.store.clickhouse.statements import TypesOf
 from spanhouse.tracing.store.metrics import second_stage
@@ -89,7 +88,7 @@ class Measuring:
             found, more = tally.largest(self._groups_max(series))
             made = series_of(series, self.grid, self._noted(found, more=more))
             return attached(series, made, self.grid, tally.candidates, self._exemplars)
-        types = types_of(self._asking.rows, self._request.scope, fields_looked_up(series))
+        types = self._asking.types_of(fields_looked_up(series, where))
         rows, made = self._of_rows(series, where, types)
         if not self._exemplars or not rows:
             return made

@@ -13,8 +13,9 @@ from typing import Any, Final
 import numpy as np
 
 from spanhouse.tracing.plan.metrics import Compared, MetricFunction, Series
-from spanhouse.tracing.plan.predicates import Predicate
+from spanhouse.tracing.plan.predicates import And, Predicate
 from spanhouse.tracing.plan.scope import Scope
+from spanhouse.tracing.plan.walk import fields_of
 from spanhouse.tracing.store.clickhouse.asking import Asking
 from spanhouse.tracing.store.clickhouse.columns import WholeTraces
 from spanhouse.tracing.store.clickhouse.compile import Condition, in_traces, span_condition
@@ -22,8 +23,8 @@ from spanhouse.tracing.store.clickhouse.conditions import Conditions
 from spanhouse.tracing.store.clickhouse.expressions import value_of_key
 from spanhouse.tracing.store.clickhouse.metrics_series import step_of
 from spanhouse.tracing.store.clickhouse.metrics_whole import WholeSeries
-from spanhouse.tracing.store.clickhouse.sources import Needs, needs_of, span_rows
-from spanhouse.tracing.store.clickhouse.statements import Build, Statement
+from spanhouse.tracing.store.clickhouse.sources import NOTHING, Needs, needs_of, span_rows
+from spanhouse.tracing.store.clickhouse.statements import Build, Statement, TypesOf, every_type
 from spanhouse.tracing.store.evaluation.columns import Spans
 from spanhouse.tracing.store.evaluation.forest import Numbers
 from spanhouse.tracing.store.metrics.comparison import Comparison
@@ -34,6 +35,9 @@ SPANS_AT_ONCE: Final = 20_000
 """of which a statement names each"""
 _MAPS: Final = {"span": "attributes", "resource": "resource", "instrumentation": "scope"}
 _TYPES: Final = {"string": "text", "int": "int", "float": "float", "bool": "bool"}
+_WHOLE: Final = "(value = trunc(value) AND abs(value) < 9223372036854775808)"
+_FLOAT: Final = (f"if({_WHOLE}, 'int', 'float')", f"if({_WHOLE}, toString(toInt64(value)), toString(value))")
+"""1.0 counts with 1."""
 _INTRINSICS: Final = (
     "tuple('', 'name', 'text', name)",
     "tuple('', 'kind', 'kind', toString(kind))",
@@ -52,8 +56,9 @@ def compare(asking: Asking, scope: Scope, compared: Compared, where: Predicate |
             _add(comparison, rows)
             _add_totals(comparison, [(*row[:3], row[-1]) for row in rows])
     else:
-        parent = needs_of(where, compared.selection).parent
-        query = _Query(scope, grid, span_condition(where), _selection(compared), parent=parent)
+        needs, types = needs_of(where, compared.selection), asking.types_of(fields_of(And((where, compared.selection))))
+        after = needs_of(where) != NOTHING
+        query = _Query(scope, grid, span_condition(where), _selection(compared), needs.parent, after, types)
         _add(comparison, asking.rows(query.values(compared.top + 1), "values of each attribute"))
         _add_totals(comparison, asking.rows(query.totals(), "spans that have each attribute"))
     return comparison
@@ -121,6 +126,9 @@ class _Query:
     selected: Condition
     parent: bool = False
     """whether a condition is about spans' parents"""
+    after: bool = False
+    """whether the spans' condition is about what is joined to their rows"""
+    types: TypesOf = every_type
 
     def values(self, most: int | None) -> Statement:
         """selected, scope, name, kind, text, [(step, spans)]; of each attribute the `most` frequent values."""
@@ -135,7 +143,7 @@ class _Query:
         return self._counted("selected, scope, name", found, _pairs(values=False))
 
     def _counted(self, columns: str, found: str, pairs: str, limit: str = "") -> Statement:
-        build = Build(self.scope)
+        build = Build(self.scope, types=self.types)
         each = f"SELECT selected, step, {found} FROM ({self._each(build, pairs)})"
         by_step = f"SELECT {columns}, step, count() AS seen FROM ({each}) GROUP BY {columns}, step"
         return build.done(f"SELECT {columns}, groupArray(tuple(step, seen)) FROM ({by_step}) GROUP BY {columns}{limit}")
@@ -143,8 +151,8 @@ class _Query:
     def _each(self, build: Build, pairs: str) -> str:
         """A row for each attribute of each span."""
         within, condition = build.started_in(self.grid.range), f"({self.spans(build)})"
-        source = span_rows(build, Needs(trace=True, parent=self.parent), within, *([] if self.parent else [condition]))
-        where = f" WHERE {condition}" if self.parent else ""
+        source = span_rows(build, Needs(trace=True, parent=self.parent), within, *([] if self.after else [condition]))
+        where = f" WHERE {condition}" if self.after else ""
         return (
             f"SELECT {self.selected(build)} AS selected, {step_of(build, self.grid)} AS step, "
             f"arrayJoin({pairs}) AS found FROM {source}{where}"
@@ -166,8 +174,9 @@ def _pairs(*, values: bool = True) -> str:
 
 def _of_map(scope: str, column: str, kind: str) -> str:
     if kind:
+        of_value, text = _FLOAT if kind == "float" else (f"'{kind}'", "toString(value)")
         pairs = (
-            f"arrayMap((key, value) -> tuple('{scope}', toString(key), '{kind}', toString(value)), "
+            f"arrayMap((key, value) -> tuple('{scope}', toString(key), {of_value}, {text}), "
             f"mapKeys({column}), mapValues({column}))"
         )
     else:

@@ -20,9 +20,9 @@ CANDIDATES_MAX: Final = 5_000
 
 class ExemplarQuery:
     def __init__(self, scope: Scope, series: Series, where: Predicate, grid: Grid, types: TypesOf) -> None:
-        self._build = Build(scope)
+        self._build = Build(scope, types=types)
         self._series = series
-        self._rows = SpanRows(self._build, series, where, grid, types)
+        self._rows = SpanRows(self._build, series, where, grid)
 
     def statement(self, windows: Sequence[TimeRange]) -> Statement:
         """Hex trace, hex span, start, value, keys; of each window and group the first span."""

@@ -12,8 +12,7 @@ from spanhouse.tracing.plan.scope import Scope
 from spanhouse.tracing.plan.walk import fields_of
 from spanhouse.tracing.store.clickhouse.conditions import Conditions
 from spanhouse.tracing.store.clickhouse.expressions import Expressions, is_service_name, value_of_key
-from spanhouse.tracing.store.clickhouse.presence import every_type
-from spanhouse.tracing.store.clickhouse.sources import NOTHING, Needs, needs_of, span_rows
+from spanhouse.tracing.store.clickhouse.sources import NOTHING, needs_of, span_rows
 from spanhouse.tracing.store.clickhouse.statements import Build, Statement, TypesOf
 from spanhouse.tracing.store.metrics.figures import Found, with_bucket, with_quantile
 from spanhouse.tracing.store.metrics.grid import Grid
@@ -56,10 +55,10 @@ def plain_of(field: Field) -> tuple[str, str] | None:
 class Keys:
     """The columns by which a statement groups, and the labels that its rows mean by them."""
 
-    def __init__(self, build: Build, by: Sequence[tuple[str, Field]], types: TypesOf = every_type) -> None:
+    def __init__(self, build: Build, by: Sequence[tuple[str, Field]]) -> None:
         self._by = by
         self._plain = [plain_of(field) for _, field in by]
-        values = Expressions(build, types=types)
+        values = Expressions(build)
         self.selected: list[str] = []
         for nth, (_, field) in enumerate(by):
             plain = self._plain[nth]
@@ -85,26 +84,23 @@ class Keys:
 class SpanRows:
     """The rows of spans that count for a series, and what each gives: keys and, where there is one, its value."""
 
-    def __init__(self, build: Build, series: Series, where: Predicate, grid: Grid, types: TypesOf) -> None:
+    def __init__(self, build: Build, series: Series, where: Predicate, grid: Grid) -> None:
         self._build = build
         self._where = where
         self._grid = grid
         self._values = [field for _, field in series.by] + ([] if series.of is None else [series.of])
-        self._has, self.value = ("1", "")
-        if series.of is not None:
-            self._has, self.value = Expressions(build, types=types).number(series.of)
-        self.keys = Keys(build, series.by, types)
+        self._has, self.value = ("1", "") if series.of is None else Expressions(build).number(series.of)
+        self.keys = Keys(build, series.by)
         histogram = series.function is MetricFunction.HISTOGRAM
         self.selected = [*self.keys.selected, *([f"{_BUCKET.format(self.value)} AS bucket"] if histogram else [])]
         self.names = [*self.keys.names, *(["bucket"] if histogram else [])]
 
     def source(self, *conditions: str) -> str:
         """What follows FROM; the conditions are about columns of the spans' own."""
-        build, own, of_condition = self._build, needs_of(*self._values), needs_of(self._where)
-        within, condition = build.started_in(self._grid.range), Conditions(build).sql(self._where)
-        of_row = [] if of_condition.parent else _said(condition)
-        joined = [*(_said(condition) if of_condition.parent else []), *_said(self._has)]
-        needs = Needs(trace=own.trace, parent=own.parent or of_condition.parent)
+        build, needs, of_condition = self._build, needs_of(self._where, *self._values), needs_of(self._where)
+        within, condition = build.started_in(self._grid.range), _said(Conditions(build).sql(self._where))
+        of_row, joined = ([], condition) if of_condition != NOTHING else (condition, [])
+        joined = [*joined, *_said(self._has)]
         if needs == NOTHING:
             return span_rows(build, needs, within, *conditions, *of_row, *joined)
         source = span_rows(build, needs, within, *conditions, *of_row)
@@ -119,11 +115,11 @@ class SeriesQuery:
     """The statement of one series, and what its rows mean."""
 
     def __init__(self, scope: Scope, series: Series, where: Predicate, grid: Grid, limit: int, types: TypesOf) -> None:
-        self._build = Build(scope)
+        self._build = Build(scope, types=types)
         self._series = series
         self._grid = grid
         self._limit = limit
-        self._rows = SpanRows(self._build, series, where, grid, types)
+        self._rows = SpanRows(self._build, series, where, grid)
 
     def statement(self) -> Statement:
         """Keys, [(step, figure)], spans; groups with the most spans first, one more than fit."""
@@ -176,9 +172,10 @@ def step_of(build: Build, grid: Grid, at: str = "start_time") -> str:
     return f"toUInt32(intDiv({at}, {step}) - {first})"
 
 
-def fields_looked_up(series: Series) -> Iterator[Field]:
+def fields_looked_up(series: Series, where: Predicate) -> Iterator[Field]:
     """Those whose values are not in a column of their own."""
     yield from (field for _, field in series.by if plain_of(field) is None)
+    yield from (field for field in fields_of(where) if plain_of(field) is None)
     if series.of is not None:
         yield from fields_of(series.of)
 

@@ -23,23 +23,29 @@ DURATIONS: Final = frozenset({Intrinsic.DURATION, Intrinsic.TRACE_DURATION, Intr
 _KINDS: Final = frozenset(SpanKind)
 _STATES: Final = frozenset(StatusCode)
 _UNITS: Final = ((3600 * NANOS_PER_SECOND, "h"), (60 * NANOS_PER_SECOND, "m"))
-_ORDER: Final = (type(None), bool, int, float, str)
+_ORDER: Final = {bool: 0, int: 1, float: 1, str: 2, type(None): 3}
 
 
 def key(labels: Labels) -> Key:
-    """What series match by: names, types and values, in whatever order."""
-    return tuple(sorted((name, type(value).__name__, repr(value)) for name, value in labels))
+    """What series match by: names, types and values, in whatever order. Whole numbers are one type, 1 is 1.0."""
+    return tuple(sorted((name, *_typed(value)) for name, value in labels))
+
+
+def _typed(value: AttributeValue) -> tuple[str, str]:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return type(value).__name__, repr(value)
 
 
 def order(labels: Labels) -> tuple[object, ...]:
-    """Sorts series: by name of label, then type of value, then value."""
-    return tuple((name, _rank(value), value if _rank(value) < len(_ORDER) else repr(value)) for name, value in labels)
+    """Sorts series: by name of label, then type of value (numbers are one), then value; missing values last."""
+    return tuple((name, *_place(value)) for name, value in labels)
 
 
-def _rank(value: AttributeValue) -> int:
-    if value is None:
-        return len(_ORDER)
-    return _ORDER.index(type(value)) if type(value) in _ORDER else len(_ORDER) + 1
+def _place(value: AttributeValue) -> tuple[int, object]:
+    if isinstance(value, bool | int | float | str):
+        return _ORDER[type(value)], value
+    return (3, 0) if value is None else (4, repr(value))
 
 
 def shown(kind: str, value: AttributeValue) -> AttributeValue:
