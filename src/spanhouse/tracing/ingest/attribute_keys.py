@@ -46,7 +46,6 @@ class AttributeKeys:
         """Those used on the day, with these if they fit. When the file cannot be had keys are let in, as `Rates` lets
         in spans."""
         try:
-            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             with locked(self._directory / f"{quote(instance, safe='')}.keys") as file:
                 content = file.read()
                 heading = day.to_bytes(DAY_BYTES, "big")

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+_HOW = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+
 
 class LockedFile:
     """Open and locked. Not synced: what a loss of power takes from it is an account of seconds, no span."""
@@ -25,13 +27,18 @@ class LockedFile:
     def replace(self, content: bytes) -> None:
         """Longer content first, then the cut: a process killed between leaves more, never less."""
         os.pwrite(self._descriptor, content, 0)
-        os.ftruncate(self._descriptor, len(content))
+        if os.fstat(self._descriptor).st_size > len(content):
+            os.ftruncate(self._descriptor, len(content))
 
 
 @contextmanager
 def locked(path: Path) -> Iterator[LockedFile]:
     """Wait for the lock, which others hold for microseconds and which ends with its process. Raises OSError."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        descriptor = os.open(path, _HOW, 0o600)
+    except FileNotFoundError:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(path, _HOW, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield LockedFile(descriptor)

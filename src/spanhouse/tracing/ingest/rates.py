@@ -132,7 +132,6 @@ class Rates:
             log.error("a batch that was not kept stays charged", instance=batch.instance, error=str(error))
 
     def _path(self, instance: str) -> Path:
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         return self._directory / f"{quote(instance, safe='')}.sent"
 
 
