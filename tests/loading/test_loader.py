@@ -373,3 +373,23 @@ def test_many_bad_batches_cost_two_loads(tmp_path: Path) -> None:
 
     assert len(node.writer.spans) == 101
     assert len(node.writer.loads) == 2
+
+
+def test_good_batches_do_not_wait_until_a_refused_one_stands_alone(tmp_path: Path) -> None:
+    bad, *good = (batch(number) for number in range(16))
+    node = Node(tmp_path, FakeWriter(refuses=lambda body: body == bad.body), mend=lambda body: body)
+    node.segment("1", bad, *good)
+    stored = []
+    load = node.writer.load
+
+    def observed(segment: Path, token: str) -> None:
+        stored.append(len(node.writer.spans))
+        load(segment, token)
+
+    node.writer.load = observed  # type: ignore[method-assign]
+
+    node.loader.load_waiting()
+
+    # Before: the whole, mended, one half, the other, the first's halves, theirs, and the refused one at last.
+    assert stored[:9] == [0, 0, 0, 0, 8, 8, 12, 12, 14]
+    assert len(node.writer.spans) == 15
