@@ -288,6 +288,22 @@ def test_fields_that_the_form_does_not_have_change_nothing(extra: dict[str, str]
     assert not User.objects.filter(pk__in=[bob.pk, carol.pk], is_operator=True).exists()
 
 
+@pytest.mark.clause("G4.6")
+@pytest.mark.report("A11")
+def test_asking_for_too_much_is_refused_and_in_the_log() -> None:
+    operator()
+    account, _, web = shop()
+    carol = accounts.create_member(account, "carol", now=NOON, role=Role.VIEWER)
+
+    browser(carol).post(f"/account/instances/{web.pk}/release", {"account": account.pk, "confirmation": web.pk})
+
+    entry = AuditEntry.objects.filter(account=account.pk).last()
+    assert entry is not None
+    assert (entry.operation, entry.outcome, entry.actor_name) == ("access", "refused", "carol")
+    assert entry.object == "account-instance-release"
+    assert Instance.objects.get(pk=web.pk).released_at is None
+
+
 # ── the audit log ──
 
 

@@ -19,7 +19,12 @@ app = typer.Typer(no_args_is_help=True, help="The audit log: append-only, one ch
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 AccountOption = Annotated[
-    str | None, typer.Option("--account", help="Id of an account; the first one if left out.", show_default=False)
+    str | None,
+    typer.Option(
+        "--account",
+        help="Id of an account; the first one if left out; '' for the installation's own.",
+        show_default=False,
+    ),
 ]
 _LINES_AT_ONCE = 2000
 
@@ -42,11 +47,10 @@ def list_(
     spanhouse audit list --on k-4k9x0d2mfq7c --json
     """
     with errors_in_one_line(), accounts_database() as (_, now):
-        from spanhouse.customers.accounts import selectors
         from spanhouse.customers.accounts.audit import chain, search
 
         wanted = _filter(since, until, now, actor, deed, on)
-        found = list(search.entries(selectors.get_account(account).pk, wanted)[:limit])
+        found = list(search.entries(_chain(account), wanted)[:limit])
         rows = [{**chain.words_of(entry), "digest": entry.digest} for entry in found]
     if as_json:
         print_json(rows)
@@ -81,13 +85,12 @@ def export(
     spanhouse audit export --format csv --since 180d > audit.csv
     """
     with errors_in_one_line(), accounts_database() as (_, now):
-        from spanhouse.customers.accounts import selectors
         from spanhouse.customers.accounts.audit import export as exporting
         from spanhouse.customers.accounts.audit import search
 
         if form not in ("json", "csv"):
             raise Malformed(f"the format is json or csv, not {form!r}")
-        found = search.entries(selectors.get_account(account).pk, _filter(since, until, now)).order_by("number")
+        found = search.entries(_chain(account), _filter(since, until, now)).order_by("number")
         write = exporting.as_json if form == "json" else exporting.as_csv
         for line in write(found.iterator(_LINES_AT_ONCE)):
             typer.echo(line, nl=False)
@@ -111,6 +114,14 @@ def verify(as_json: JsonOption = False) -> None:
             out.print(f"{name:<16} {verdict.entries} entries, {said}", markup=False, soft_wrap=True)
     if any(verdict.broken_at for verdict in verdicts):
         raise typer.Exit(1)
+
+
+def _chain(account: str | None) -> str:
+    """Raises NotFound for an account that does not exist."""
+    from spanhouse.customers.accounts import selectors
+    from spanhouse.customers.accounts.audit.record import INSTALLATION
+
+    return INSTALLATION if account == INSTALLATION else selectors.get_account(account).pk
 
 
 def _filter(

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from spanhouse.base.clock import to_datetime
 from spanhouse.base.errors import Conflict, Forbidden, Malformed, NotFound, Refused
 from spanhouse.console.visit import bare, clock
-from spanhouse.customers.accounts import access, selectors
+from spanhouse.customers.accounts import access, selectors, services
 from spanhouse.customers.accounts.audit.actors import By
 from spanhouse.customers.accounts.audit.requests import by_request
 from spanhouse.customers.accounts.models import Account, User
@@ -89,6 +89,11 @@ def of_account(operation: Operation) -> Callable[[View[P]], Callable[Concatenate
 
 
 def failed(visit: AccountVisit, error: Refused) -> HttpResponse:
+    """What happened, in the frame. A form that asked for too much stands in the log."""
+    if isinstance(error, Forbidden) and visit.request.method == "POST":
+        match = visit.request.resolver_match
+        what = (match.url_name if match else None) or ""
+        services.note_refused_access(visit.account, what, str(error), now=visit.now, by=visit.by)
     status = next((status for kind, status in _STATUSES if isinstance(error, kind)), 400)
     return visit.page("console/account_error.html", {"error": error}, status=status)
 

@@ -50,6 +50,7 @@ def deed(name: str) -> str:
         "member.remove": _("Remove a member"),
         "grant.give": _("Give a grant"),
         "grant.revoke": _("Revoke a grant"),
+        "access": _("Ask for more than allowed"),
         "login": _("Log in by password"),
         "login_link.make": _("Make a login link"),
         "login_link.use": _("Log in by link"),

@@ -105,6 +105,12 @@ def note_logout(user: User, *, now: datetime, by: By) -> None:
     _record_for(user, Deed.LOGOUT, by, now)
 
 
+@transaction.atomic
+def note_refused_access(account: Account, what: str, why: str, *, now: datetime, by: By) -> None:
+    """Somebody who may do something for the account asked for more. `what` names the page or call."""
+    record(Deed.ACCESS, account.pk, by, now=now, on=("page", what[:64]), refused=why)
+
+
 def _record_for(user: User | None, deed: Deed, by: By, now: datetime, refused: str = "") -> None:
     """A person's deed stands in the log of every account that the person acts for, else in the installation's."""
     accounts = sorted(user.memberships.values_list("account_id", flat=True)) if user else []

@@ -12,6 +12,8 @@ class Deed(StrEnum):
     MEMBER_REMOVE = "member.remove"
     GRANT_GIVE = "grant.give"
     GRANT_REVOKE = "grant.revoke"
+    ACCESS = "access"
+    """Asked for something that is not one's to do; in the log only when refused."""
     LOGIN = "login"
     LOGIN_LINK_MAKE = "login_link.make"
     LOGIN_LINK_USE = "login_link.use"
