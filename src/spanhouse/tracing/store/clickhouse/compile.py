@@ -114,25 +114,6 @@ def _latest(start: str, size: int, offset: int, having: str = "") -> str:
     return f"GROUP BY trace_id {having}ORDER BY min({start}) DESC, trace_id LIMIT {int(size)} OFFSET {int(offset)}"
 
 
-def slowest(request: TraceSearch, traces: Condition, size: int, offset: int) -> Condition:
-    """Of these traces the slowest, at most `size` after `offset`."""
-    return lambda build: f"trace_id IN ({_slowest(build, request, traces, size, offset)})"
-
-
-def _slowest(build: Build, request: TraceSearch, traces: Condition, size: int, offset: int) -> str:
-    bounds = [
-        f"trace_duration {operator} {build.parameter(value, 'UInt64')}"
-        for operator, value in ((">=", request.trace_duration_min), ("<=", request.trace_duration_max))
-        if value is not None
-    ]
-    if request.after is not None:
-        bounds.append(_stands_after(build, request.after))
-    return (
-        f"SELECT trace_id FROM ({build.trace_summaries(traces(build))}) WHERE {' AND '.join(['1', *bounds])} "
-        f"ORDER BY trace_duration DESC, trace_start DESC, trace_id LIMIT {int(size)} OFFSET {int(offset)}"
-    )
-
-
 def _stands_after(build: Build, place: Place) -> str:
     duration, start = (build.parameter(value, "UInt64") for value in (place.duration, place.start))
     trace_id = f"toFixedString(unhex({build.parameter(place.trace_id.hex(), 'String')}), 16)"
@@ -143,8 +124,19 @@ def _stands_after(build: Build, place: Place) -> str:
 
 
 def slowest_ids(request: TraceSearch, traces: Condition, size: int, offset: int, types: TypesOf) -> Statement:
+    """Of these traces the slowest, at most `size` after `offset`."""
     build = Build(request.scope, types=types)
-    return build.done(f"SELECT hex(trace_id) FROM ({_slowest(build, request, traces, size, offset)})")
+    bounds = [
+        f"trace_duration {operator} {build.parameter(value, 'UInt64')}"
+        for operator, value in ((">=", request.trace_duration_min), ("<=", request.trace_duration_max))
+        if value is not None
+    ]
+    if request.after is not None:
+        bounds.append(_stands_after(build, request.after))
+    return build.done(
+        f"SELECT hex(trace_id) FROM ({build.trace_summaries(traces(build))}) WHERE {' AND '.join(['1', *bounds])} "
+        f"ORDER BY trace_duration DESC, trace_start DESC, trace_id LIMIT {int(size)} OFFSET {int(offset)}"
+    )
 
 
 def some_traces(scope: Scope, condition: Condition, limit: int, types: TypesOf) -> Statement:
@@ -166,9 +158,8 @@ def with_a_span(request: TraceSearch, condition: Condition | None) -> Condition:
             return f"trace_id IN (SELECT trace_id FROM {source})"
         # The rollup tells whole buckets; whether a span starts late enough within the first one only the spans do.
         first_whole = whole_buckets(request.range).start
-        in_first = build.source(
-            "spans", build.started_in(TimeRange(request.range.start, max(first_whole - 1, request.range.start)))
-        )
+        first_end = max(request.range.start, min(first_whole - 1, request.range.end))
+        in_first = build.source("spans", build.started_in(TimeRange(request.range.start, first_end)))
         last = build.parameter(request.range.end, "UInt64")
         in_whole = build.source(
             "trace_summaries", build.buckets(whole_buckets(request.range)), f"start <= {last}", service=None

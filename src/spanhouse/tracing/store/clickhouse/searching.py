@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from spanhouse.tracing.plan.predicates import Constant, Predicate
@@ -100,10 +101,19 @@ class _Plain:
         return [self._hit(row) for row in self._rows(traces, self._request.range)]
 
     def _slowest(self) -> list[_PlainHit]:
+        """Two statements: within one the engine would sort the traces several times."""
+        request = self._request
         condition = None if self._where == Constant(True) else compile.span_condition(self._where)
-        traces = compile.with_a_span(self._request, condition)
-        rows = self._rows(compile.slowest(self._request, traces, self._request.limit, 0), self._request.range)
-        hits = [self._hit(row) for row in rows]
+        traces = compile.with_a_span(request, condition)
+        ids = [
+            bytes.fromhex(trace_id)
+            for (trace_id,) in self._asking.rows(
+                compile.slowest_ids(request, traces, request.limit, 0, self._types), "the slowest traces"
+            )
+        ]
+        if not ids:
+            return []
+        hits = [self._hit(row) for row in self._rows(partial(compile.in_traces, trace_ids=ids), request.range)]
         return sorted(hits, key=lambda hit: (-hit.summary.duration, -hit.start, hit.trace_id))
 
     def _rows(self, traces: Condition, part: TimeRange) -> Sequence[Sequence[Any]]:
