@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,8 @@ from hypothesis import strategies as st
 from spanhouse.base import limits as node
 from spanhouse.base.errors import RateLimited
 from spanhouse.contracts.limits import Limits
-from spanhouse.customers.instances import limits
+from spanhouse.contracts.refused import Amount, Refused, RefusedIn, refused_file
+from spanhouse.customers.instances import limits, refused
 from spanhouse.customers.instances.models import Instance
 from spanhouse.tracing.plan.scope import QueryLimits, Scope, TimeRange
 from spanhouse.tracing.search.bounded import bounded
@@ -27,6 +29,7 @@ from tests.kit.spans import BASE, MS, make_span
 
 pytestmark = pytest.mark.clause("R5")
 
+HOUR = BASE // (3600 * 10**9)
 ALL_TIME = TimeRange(0, 2**63)
 WITHIN = {"start": str(BASE), "end": str(BASE + 60_000 * MS)}
 
@@ -149,6 +152,55 @@ def test_a_trace_is_cut_at_the_instances_limit_and_says_so(asked: Client) -> Non
     assert columns["truncated"] is True
     assert tempo["status"] == "PARTIAL"
     assert tempo["message"] == "the trace is cut: an answer holds 3 spans"
+
+
+def refuse(directory: Path, *amounts: tuple[str, int, Amount], instance: str = "local") -> None:
+    by = {RefusedIn(instance, reason, HOUR + hour): amount for reason, hour, amount in amounts}
+    (directory / refused_file(0)).write_bytes(Refused("r-a", by).to_json())
+    refused.take_up(directory, now_hour=HOUR)
+
+
+def test_what_was_refused_is_shown_by_reason_and_hour(asked: Client, tmp_path: Path) -> None:
+    refuse(
+        tmp_path,
+        ("spans_per_second", -1, Amount(2, 20, 200)),
+        ("spans_per_second", 0, Amount(1, 10, 100)),
+        ("attributes", 0, Amount(0, 3, 30)),
+    )
+
+    told = asked.get("/api/v1/usage/refused", headers={"host": "localhost"}).json()
+    now = get(asked, "/api/v1/usage/refused").json()
+
+    assert told["total"] == {"requests": 3, "spans": 33, "bytes": 330}
+    assert told["reasons"] == [
+        {"reason": "attributes", "requests": 0, "spans": 3, "bytes": 30},
+        {"reason": "spans_per_second", "requests": 3, "spans": 30, "bytes": 300},
+    ]
+    assert [(row["hour"], row["reason"], row["spans"]) for row in told["hours"]] == [
+        ("2026-11-24T22:00:00Z", "spans_per_second", 20),
+        ("2026-11-24T23:00:00Z", "attributes", 3),
+        ("2026-11-24T23:00:00Z", "spans_per_second", 10),
+    ]
+    assert [row["hour"] for row in now["hours"]] == ["2026-11-24T23:00:00Z"] * 2
+
+
+def test_what_another_instance_was_refused_is_not_shown(asked: Client, tmp_path: Path) -> None:
+    refuse(tmp_path, ("attributes", 0, Amount(0, 3, 30)), instance="other")
+
+    assert get(asked, "/api/v1/usage/refused").json() == {
+        "total": {"requests": 0, "spans": 0, "bytes": 0},
+        "reasons": [],
+        "hours": [],
+    }
+
+
+def test_who_may_read_some_services_is_not_told_what_was_refused(
+    asked: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some = Scope("local", frozenset({"cart"}))
+    monkeypatch.setattr("spanhouse.api.rest.app.query_scope", lambda request: some)
+
+    assert get(asked, "/api/v1/usage/refused").status_code == 403
 
 
 def test_over_http_a_query_too_many_is_429_with_when_to_come_back(asked: Client) -> None:

@@ -51,6 +51,7 @@ def _store(reader: FakeReader, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
     set_reader(None)
 
 
+@pytest.mark.django_db
 @pytest.mark.usefixtures("_store")
 @schema.parametrize()
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from spanhouse.cli import accounts, agreements, audit, demo, instances, keys, operate, query, serve
+from spanhouse.cli import accounts, agreements, audit, demo, instances, keys, limits, operate, query, serve
 
 app = typer.Typer(
     name="spanhouse",
@@ -42,6 +42,8 @@ app.command()(serve.keeper)
 app.command()(query.query)
 app.command()(demo.demo)
 app.add_typer(keys.app, name="key")
+instances.app.command("limits")(limits.limits_)
+instances.app.command("refused")(limits.refused)
 app.add_typer(instances.app, name="instance")
 app.add_typer(accounts.app, name="account")
 app.add_typer(agreements.app, name="agreement")

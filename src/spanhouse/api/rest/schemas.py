@@ -240,3 +240,23 @@ class Usage(Schema):
     total: UsageFigures
     services: list[ServiceUsage]
     hours: list[HourUsage]
+
+
+class RefusedFigures(UsageFigures):
+    requests: Count = Field(
+        description="those refused whole; how much was in those that could not be read is not known"
+    )
+
+
+class ReasonRefused(RefusedFigures):
+    reason: str = Field(description="a limit of the instance, a rule of the protocol or a kind of error")
+
+
+class HourRefused(ReasonRefused):
+    hour: str = Field(description="of receipt; its start", examples=["2026-11-24T23:00:00Z"])
+
+
+class Refused(Schema):
+    total: RefusedFigures
+    reasons: list[ReasonRefused]
+    hours: list[HourRefused]

@@ -1,4 +1,4 @@
-"""What an instance has sent: the figures it is metered by, down to the hour and the service."""
+"""What an instance has sent: the figures it is metered by, down to the hour and the service; and what was refused."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from ninja import Field, Query, Router
 from spanhouse.api.rest import asked, schemas
 from spanhouse.api.rest.answers import answers
 from spanhouse.base.clock import to_datetime
-from spanhouse.base.errors import Malformed
+from spanhouse.base.errors import Forbidden, Malformed
+from spanhouse.contracts.refused import NANOS_PER_HOUR, Amount
+from spanhouse.customers.instances import refused as told
 from spanhouse.tracing.plan.scope import Scope, TimeRange
 from spanhouse.tracing.search.registry import reader
 
@@ -47,7 +49,7 @@ def usage(request: HttpRequest, wanted: Query[Received]) -> dict[str, Any]:
         ],
         "hours": [
             {
-                "hour": to_datetime(row.hour).isoformat().replace("+00:00", "Z"),
+                "hour": _hour(row.hour),
                 "service": row.service,
                 "spans": row.spans,
                 "bytes": row.bytes,
@@ -55,3 +57,33 @@ def usage(request: HttpRequest, wanted: Query[Received]) -> dict[str, Any]:
             for row in rows
         ],
     }
+
+
+@router.get("/usage/refused", response=answers(schemas.Refused), summary="Spans and bytes refused, and why")
+def refused(request: HttpRequest, wanted: Query[Received]) -> dict[str, Any]:
+    """In total, by reason, and by hour of receipt. A batch that is sent again and refused again counts again. Shown
+    within about 20 seconds and kept for 400 days; for who may read all services."""
+    scope: Scope = request.auth  # type: ignore[attr-defined]
+    if scope.services is not None:
+        raise Forbidden("what was refused is not known by service: it is shown to who may read all of them")
+    time_range = wanted.range()
+    amounts = told.amounts(scope.instance, time_range.start // NANOS_PER_HOUR, time_range.end // NANOS_PER_HOUR)
+    by_reason: dict[str, Amount] = defaultdict(Amount)
+    for at, amount in amounts.items():
+        by_reason[at.reason] = _sum(by_reason[at.reason], amount)
+    return {
+        "total": _sum(*by_reason.values())._asdict(),
+        "reasons": [{"reason": reason, **amount._asdict()} for reason, amount in sorted(by_reason.items())],
+        "hours": [
+            {"hour": _hour(at.hour * NANOS_PER_HOUR), "reason": at.reason, **amount._asdict()}
+            for at, amount in amounts.items()
+        ],
+    }
+
+
+def _sum(*amounts: Amount) -> Amount:
+    return Amount(*(sum(parts) for parts in zip(*amounts, strict=True))) if amounts else Amount()
+
+
+def _hour(start_ns: int) -> str:
+    return to_datetime(start_ns).isoformat().replace("+00:00", "Z")
