@@ -184,8 +184,9 @@ def _selected(where: Spanset) -> list[tuple[str, Field]]:
 
 
 def _matched(span: Span, selected: list[tuple[str, Field]], family: reference.Family) -> MatchedSpan:
-    values = {name: reference.first_value(from_plan.field(field), span, family) for name, field in selected}
-    there = {name: reference.shown(value) for name, value in values.items() if value is not None}
+    fields = {name: from_plan.field(field) for name, field in selected}
+    values = {name: reference.shown(of, reference.first_value(of, span, family)) for name, of in fields.items()}
+    there = {name: value for name, value in values.items() if value is not None}
     return MatchedSpan(span.span_id, span.service, span.name, span.start_time, span.duration, there)
 
 

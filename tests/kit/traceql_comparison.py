@@ -69,7 +69,7 @@ def _selected(node: Compare, span: Span, family: Family) -> bool:
 
 def _facts(span: Span, family: Family) -> Iterable[tuple[str, Any]]:
     for label, name in INTRINSICS.items():
-        value = shown(first_value(Intrinsic(name), span, family))
+        value = shown(Intrinsic(name), first_value(Intrinsic(name), span, family))
         if value is not None and not (name == "span:statusMessage" and value == ""):
             yield label, value
     resource = {**span.resource.attributes, "service.name": span.service}
@@ -84,4 +84,6 @@ def _facts(span: Span, family: Family) -> Iterable[tuple[str, Any]]:
 
 
 def text(value: Any) -> str:
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -9,10 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
-from spanhouse.tracing.spans.model import Span
 from spanhouse.tracing.traceql.syntax import (
     OLD_SPELLINGS,
     Attribute,
@@ -108,7 +106,7 @@ def _measure(node: Series, families: Sequence[Family], steps: Steps) -> list[Lin
             value = 1.0 if node.of is None else number(node.of, span, family)
             if value is None or not steps.start <= span.start_time < steps.end:
                 continue
-            labels = tuple((label_of(field), label_value(field, span, family)) for field in node.by)
+            labels = tuple((label_of(field), shown(field, first_value(field, span, family))) for field in node.by)
             key = tuple((name, typed(value)) for name, value in labels)
             _, points = seen.setdefault(key, (labels, [[] for _ in steps.times]))
             points[steps.index(span.start_time)].append(value)
@@ -175,28 +173,6 @@ def label_of(field: Attribute | Intrinsic) -> str:
     scopes = ["parent"] if field.of_parent else []
     scopes += [field.scope] if field.scope != "any" else []
     return f"{'.'.join(scopes)}.{name}"
-
-
-def label_value(field: Attribute | Intrinsic, span: Span, family: Family) -> Any:
-    value = first_value(field, span, family)
-    if isinstance(field, Intrinsic) and field.name in DURATIONS and value is not None:
-        return duration_text(value)
-    return shown(value)
-
-
-def duration_text(nanos: int) -> str:
-    """As Go writes it: the largest unit below a second, and hours, minutes and seconds from there on."""
-    sign, rest = "-" if nanos < 0 else "", abs(nanos)
-    for unit, size in (("ns", 1), ("µs", 1_000), ("ms", 1_000_000)):
-        if 0 < rest < min(1_000 * size, SECOND):
-            return f"{sign}{_decimal(rest, size)}{unit}"
-    hours, minutes, rest = rest // (3600 * SECOND), rest // (60 * SECOND) % 60, rest % (60 * SECOND)
-    before = f"{hours}h{minutes}m" if hours else f"{minutes}m" if minutes else ""
-    return f"{sign}{before}{_decimal(rest, SECOND)}s"
-
-
-def _decimal(number: int, unit: int) -> str:
-    return f"{Decimal(number) / Decimal(unit):f}"
 
 
 def in_seconds(of: Expression | None) -> bool:

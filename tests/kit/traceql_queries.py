@@ -192,6 +192,32 @@ _of_intrinsic: st.SearchStrategy[Expression] = st.one_of(
     _compared(Intrinsic("span:kind"), EQUAL, tuple(Keyword("kind", name) for name in KINDS)),
     st.sampled_from(MAY_BE_MISSING).flatmap(lambda name: _compared(Intrinsic(name), EQUAL, (Nil(),))),
 )
+
+
+def _fields(of: Expression) -> list[Attribute | Intrinsic]:
+    match of:
+        case Attribute() | Intrinsic():
+            return [of]
+        case Unary(_, operand):
+            return _fields(operand)
+        case Binary(_, left, right):
+            return _fields(left) + _fields(right)
+    return []
+
+
+def _is_answered(comparison: Expression) -> bool:
+    """A value of an event or a link is not compared with a span's place in its trace (docs/query-traceql.md)."""
+    fields = _fields(comparison)
+    of_tree = any(isinstance(field, Intrinsic) and field.name in TREE_FIELDS for field in fields)
+    return not (of_tree and any(_is_of_element(field) for field in fields))
+
+
+def _is_of_element(field: Attribute | Intrinsic) -> bool:
+    if isinstance(field, Attribute):
+        return field.scope in ("event", "link")
+    return field.name.startswith(("event:", "link:"))
+
+
 _of_two: st.SearchStrategy[Expression] = st.one_of(
     attributes.flatmap(lambda field: _compared(field, ORDER, attributes)),
     attributes.flatmap(lambda field: _compared(field, EQUAL, names)),
@@ -202,7 +228,7 @@ _of_two: st.SearchStrategy[Expression] = st.one_of(
     arithmetic(lengths).flatmap(
         lambda calculated: _compared(calculated, ORDER, st.one_of(st.sampled_from(_LENGTHS), lengths))
     ),
-)
+).filter(_is_answered)
 _odd: st.SearchStrategy[Expression] = st.one_of(
     st.booleans().map(Boolean),
     st.builds(Binary, st.sampled_from(ORDER), numbers, numbers),

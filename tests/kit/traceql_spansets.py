@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from spanhouse.tracing.spans.model import Span
@@ -15,6 +16,7 @@ from spanhouse.tracing.traceql.syntax import (
     Expression,
     Filter,
     Having,
+    Intrinsic,
     Number,
     Pipeline,
     Scalar,
@@ -26,7 +28,9 @@ from spanhouse.tracing.traceql.syntax import (
     Stage,
 )
 from tests.kit.traceql_family import Family
-from tests.kit.traceql_values import COMPARE, Named, calculated, first_value, number, satisfies
+from tests.kit.traceql_values import COMPARE, DURATIONS, Named, calculated, first_value, number, satisfies
+
+SECOND = 10**9
 
 
 @dataclass
@@ -105,7 +109,7 @@ def _part(one: Set, by: Expression, family: Family) -> list[Set]:
     groups: dict[Any, Set] = {}
     for span in one.spans:
         value = first_value(by, span, family)
-        found = groups.setdefault(typed(value), Set([], (*one.groups, (by, shown(value)))))
+        found = groups.setdefault(typed(value), Set([], (*one.groups, (by, shown(by, value)))))
         found.spans.append(span)
     return list(groups.values())
 
@@ -120,9 +124,26 @@ def typed(value: Any) -> Any:
     return (type(value).__name__, repr(value))
 
 
-def shown(value: Any) -> Any:
-    """As an answer has it: a status and a kind by name."""
+def shown(of: Expression, value: Any) -> Any:
+    """As an answer has it: a status and a kind by name, a length of time with its unit."""
+    if isinstance(of, Intrinsic) and of.name in DURATIONS and value is not None:
+        return duration_text(value)
     return value.name if isinstance(value, Named) else value
+
+
+def duration_text(nanos: int) -> str:
+    """As Go writes it: the largest unit below a second, and hours, minutes and seconds from there on."""
+    sign, rest = "-" if nanos < 0 else "", abs(nanos)
+    for unit, size in (("ns", 1), ("µs", 1_000), ("ms", 1_000_000)):
+        if 0 < rest < min(1_000 * size, SECOND):
+            return f"{sign}{_decimal(rest, size)}{unit}"
+    hours, minutes, rest = rest // (3600 * SECOND), rest // (60 * SECOND) % 60, rest % (60 * SECOND)
+    before = f"{hours}h{minutes}m" if hours else f"{minutes}m" if minutes else ""
+    return f"{sign}{before}{_decimal(rest, SECOND)}s"
+
+
+def _decimal(number: int, unit: int) -> str:
+    return f"{Decimal(number) / Decimal(unit):f}"
 
 
 def _has(stage: Having, one: Set, family: Family) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from spanhouse.tracing.plan.metrics import MetricsRequest
@@ -61,6 +62,12 @@ steps = st.builds(
     st.sampled_from([S, 10 * S, SECONDS * S]),
     st.sampled_from([None, None, S, 7 * S, 60 * S]),
 )
+
+
+def tried(cases: int) -> settings:
+    """So many, without a clock."""
+    unchecked = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
+    return settings(max_examples=max(1, cases), deadline=None, database=None, suppress_health_check=unchecked)
 
 
 class Trial:
