@@ -38,7 +38,7 @@ def spans() -> list[Span]:
 @pytest.fixture
 def api(spans: list[Span], client: Client, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
     monkeypatch.setattr("spanhouse.api.jaeger.query_scope", lambda request: Scope("local"))
-    set_reader(FakeReader(spans))
+    set_reader(PeerReader(spans))
     yield client
     set_reader(None)
 

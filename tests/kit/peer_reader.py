@@ -17,7 +17,11 @@ class PeerReader(FakeReader):
     warnings: tuple[str, ...] = ()
 
     def search(self, request: TraceSearch) -> SearchAnswer:
-        return replace(super().search(request), warnings=self.warnings)
+        """No more traces than the scope's limit, which is then said, as the store does."""
+        most = request.scope.limits.traces
+        found = super().search(replace(request, limit=min(request.limit, most)))
+        over = (f"at most {most} traces are returned",) if request.limit > most else ()
+        return replace(found, warnings=(*self.warnings, *over))
 
     def edges(self, scope: Scope, time_range: TimeRange) -> Sequence[Edge]:
         by_id = {(span.trace_id, span.span_id): span for span in self._seen(scope)}

@@ -74,7 +74,6 @@ def traces(request: HttpRequest) -> HttpResponse:
     query = _query(request)
     answer = asking.search(scope, query)
     notices = Notices(answer.warnings)
-    notices.limit(query.limit)
     found = notices.within([each.summary for each in answer.traces])
     return _traces(whole_traces(scope, found), notices, raw=raw)
 

@@ -16,7 +16,6 @@ from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 from spanhouse.api import jaeger_proto
 from spanhouse.api.grpc_calls import MESSAGE_BYTES_MAX, Call, Calls, Method
-from spanhouse.api.notices import Notices
 from spanhouse.api.proto import jaeger_v2_pb2 as v2
 from spanhouse.api.proto import jaeger_v3_pb2 as v3
 from spanhouse.base.clock import NANOS_PER_SECOND
@@ -153,9 +152,7 @@ def _search(call: Call, query: Any, tags: Any) -> SearchAnswer:
         limit=query.search_depth if query.search_depth > 0 else asking.LIMIT_DEFAULT,
     )
     answer = asking.search(call.scope, asked)
-    notices = Notices(answer.warnings)
-    notices.limit(asked.limit)
-    call.notices.extend(notices.texts)
+    call.notices.extend(answer.warnings)
     return answer
 
 

@@ -83,7 +83,6 @@ def traces(request: HttpRequest) -> HttpResponse:
     if not answer.traces:
         raise NotFound("no traces found")
     notices = Notices(answer.warnings)
-    notices.limit(query.limit)
     texts = []
     for found in whole_traces(scope, notices.within([each.summary for each in answer.traces])):
         notices.truncated(found)
@@ -97,7 +96,6 @@ def trace_summaries(request: HttpRequest) -> HttpResponse:
     query = _Asked(request.GET.dict()).query()
     answer = asking.search(scope, query)
     notices = Notices(answer.warnings)
-    notices.limit(query.limit)
     orphans = asking.orphans(scope, (found.summary for found in answer.traces))
     summaries = [_summary(found.summary, orphans.get(found.summary.trace_id, 0)) for found in answer.traces]
     return notices.on(json_response({"summaries": summaries}))

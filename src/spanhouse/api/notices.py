@@ -24,12 +24,6 @@ class Notices:
         if text not in self.texts:
             self.texts.append(text)
 
-    def limit(self, asked: int) -> int:
-        """How many traces are searched for when so many are asked for."""
-        if asked > limits.SEARCH_LIMIT_MAX:
-            self.add(f"at most {limits.SEARCH_LIMIT_MAX} traces are returned; narrow the time range")
-        return min(asked, limits.SEARCH_LIMIT_MAX)
-
     def within(self, found: Sequence[TraceSummary]) -> Sequence[TraceSummary]:
         """Those of the traces found that one answer has room for."""
         shown = within(found)

@@ -90,7 +90,6 @@ def traces(request: HttpRequest) -> HttpResponse:
         raise Malformed("maxDuration is shorter than minDuration")
     answer = asking.search(scope, query)
     notices = Notices(answer.warnings)
-    notices.limit(query.limit)
     found = notices.within([trace.summary for trace in answer.traces])
     texts = []
     for trace in whole_traces(scope, found):

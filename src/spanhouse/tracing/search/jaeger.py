@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from spanhouse.base import limits
 from spanhouse.base.errors import Malformed
 from spanhouse.tracing.plan.predicates import Compare, Intrinsic, Predicate
 from spanhouse.tracing.plan.requests import SearchAnswer, TraceSearch, TraceSummary
@@ -61,7 +60,7 @@ def search(scope: Scope, query: JaegerQuery) -> SearchAnswer:
             scope=scope,
             range=query.range,
             where=query.where,
-            limit=min(query.limit, limits.SEARCH_LIMIT_MAX),
+            limit=query.limit,
             spans_per_trace=1,
         )
     )

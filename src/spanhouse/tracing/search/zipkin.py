@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from functools import reduce
 from typing import Final
 
-from spanhouse.base import limits
 from spanhouse.base.clock import NANOS_PER_DAY
 from spanhouse.tracing.plan.predicates import (
     And,
@@ -71,7 +70,7 @@ def search(scope: Scope, query: ZipkinQuery) -> SearchAnswer:
             scope=scope,
             range=query.range,
             where=where(scope, query),
-            limit=min(query.limit, limits.SEARCH_LIMIT_MAX),
+            limit=query.limit,
             spans_per_trace=1,
         )
     )
