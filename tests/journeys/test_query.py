@@ -250,6 +250,32 @@ def test_what_arrives_is_followed_until_it_is_interrupted(server: RunningServer)
     assert following.returncode == 0
 
 
+def test_points_of_a_metric_are_followed_as_its_steps_end(server: RunningServer) -> None:
+    query = '{ name = "ticking" } | count_over_time()'
+    command = [sys.executable, "-m", "spanhouse", "query", query, "--follow", "--step", "2s", "--json"]
+    with subprocess.Popen(command, env=server.environment(), stdout=subprocess.PIPE, text=True) as following:
+        assert following.stdout is not None
+        try:
+            points = [json.loads(following.stdout.readline())]
+            send(server, now(1, trace=0x71CC, name="ticking"))
+            while points[-1]["value"] == 0 and len(points) < 20:
+                points.append(json.loads(following.stdout.readline()))
+        finally:
+            following.send_signal(signal.SIGINT)
+
+    assert points[-1]["value"] == 1
+    assert len({point["time"] for point in points}) == len(points)
+    assert following.returncode == 0
+
+
+def test_without_a_console_the_command_says_so_in_one_line(server: RunningServer) -> None:
+    done = server.cli("query", "{ }", "--url", "http://127.0.0.1:9", check=False)
+
+    assert done.returncode == 2
+    assert "no console answers" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
 def now(number: int, **fields: Any) -> Span:
     return make_span(number, start_time=time.time_ns(), service="shop", **fields)
 
