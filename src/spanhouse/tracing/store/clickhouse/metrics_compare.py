@@ -6,6 +6,7 @@ Ids, times and durations have as many values as there are spans, so they are lef
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -44,6 +45,7 @@ _INTRINSICS: Final = (
     "tuple('', 'status', 'status', toString(status_code))",
     "tuple('resource', 'service.name', 'text', toString(service))",
 )
+_OF_ROOT: Final = ("rootName", "rootServiceName")
 _ROOT: Final = ("tuple('', 'rootName', 'text', root_name)", "tuple('', 'rootServiceName', 'text', root_service)")
 
 
@@ -58,9 +60,10 @@ def compare(asking: Asking, scope: Scope, compared: Compared, where: Predicate |
     else:
         needs, types = needs_of(where, compared.selection), asking.types_of(fields_of(And((where, compared.selection))))
         after = needs_of(where) != NOTHING
-        query = _Query(scope, grid, span_condition(where), _selection(compared), needs.parent, after, types)
-        _add(comparison, asking.rows(query.values(compared.top + 1), "values of each attribute"))
-        _add_totals(comparison, asking.rows(query.totals(), "spans that have each attribute"))
+        query = _Query(scope, grid, span_condition(where), _selection(compared), needs, after, types)
+        rows = asking.rows(query.values(compared.top + 1), "values of each attribute")
+        _add(comparison, rows)
+        _add_totals(comparison, _totals(asking, query, rows, compared.top))
     return comparison
 
 
@@ -72,6 +75,18 @@ def _add(comparison: Comparison, rows: Sequence[Sequence[Any]]) -> None:
 def _add_totals(comparison: Comparison, rows: Sequence[Sequence[Any]]) -> None:
     for selected, attribute_scope, name, steps in rows:
         comparison.add_total(bool(selected), _name(attribute_scope, name), steps)
+
+
+def _totals(asking: Asking, query: _Query, rows: Sequence[Sequence[Any]], top: int) -> list[Sequence[Any]]:
+    """selected, scope, name, [(step, spans)]; of attributes all of whose values are there these say it."""
+    seen = Counter((selected, scope, name) for selected, scope, name, *_ in rows)
+    cut = {(scope, name) for (_, scope, name), count in seen.items() if count > top}
+    totals: list[Sequence[Any]] = [(*row[:3], row[-1]) for row in rows if (row[1], row[2]) not in cut]
+    if cut:
+        statement = query.totals(root=any(name in _OF_ROOT for scope, name in cut if not scope))
+        counted = asking.rows(statement, "spans that have each attribute")
+        totals += [row for row in counted if (row[1], row[2]) in cut]
+    return totals
 
 
 def _name(scope: str, name: str) -> str:
@@ -124,8 +139,8 @@ class _Query:
     grid: Grid
     spans: Condition
     selected: Condition
-    parent: bool = False
-    """whether a condition is about spans' parents"""
+    needs: Needs = NOTHING
+    """what the conditions take from beyond the spans' rows"""
     after: bool = False
     """whether the spans' condition is about what is joined to their rows"""
     types: TypesOf = every_type
@@ -137,21 +152,22 @@ class _Query:
         limit = "" if most is None else f" ORDER BY sum(seen) DESC, text LIMIT {int(most)} BY selected, scope, name"
         return self._counted(columns, found, _pairs(), limit)
 
-    def totals(self) -> Statement:
-        """selected, scope, name, [(step, spans)]"""
+    def totals(self, *, root: bool) -> Statement:
+        """selected, scope, name, [(step, spans)]; those of the traces' roots only if they are asked for."""
         found = "found.1 AS scope, found.2 AS name"
-        return self._counted("selected, scope, name", found, _pairs(values=False))
+        return self._counted("selected, scope, name", found, _pairs(values=False, root=root), root=root)
 
-    def _counted(self, columns: str, found: str, pairs: str, limit: str = "") -> Statement:
+    def _counted(self, columns: str, found: str, pairs: str, limit: str = "", *, root: bool = True) -> Statement:
         build = Build(self.scope, types=self.types)
-        each = f"SELECT selected, step, {found} FROM ({self._each(build, pairs)})"
+        each = f"SELECT selected, step, {found} FROM ({self._each(build, pairs, root=root)})"
         by_step = f"SELECT {columns}, step, count() AS seen FROM ({each}) GROUP BY {columns}, step"
         return build.done(f"SELECT {columns}, groupArray(tuple(step, seen)) FROM ({by_step}) GROUP BY {columns}{limit}")
 
-    def _each(self, build: Build, pairs: str) -> str:
+    def _each(self, build: Build, pairs: str, *, root: bool) -> str:
         """A row for each attribute of each span."""
         within, condition = build.started_in(self.grid.range), f"({self.spans(build)})"
-        source = span_rows(build, Needs(trace=True, parent=self.parent), within, *([] if self.after else [condition]))
+        needs = Needs(trace=root or self.needs.trace, parent=self.needs.parent)
+        source = span_rows(build, needs, within, *([] if self.after else [condition]))
         where = f" WHERE {condition}" if self.after else ""
         return (
             f"SELECT {self.selected(build)} AS selected, {step_of(build, self.grid)} AS step, "
@@ -159,7 +175,7 @@ class _Query:
         )
 
 
-def _pairs(*, values: bool = True) -> str:
+def _pairs(*, values: bool = True, root: bool = True) -> str:
     """Array of (scope, name, kind, text) of one span."""
     arrays = [
         _of_map(scope, f"{prefix}_{suffix}", kind if values else "")
@@ -168,7 +184,8 @@ def _pairs(*, values: bool = True) -> str:
     ]
     arrays.append(f"[{', '.join(_INTRINSICS)}]")
     arrays.append("arrayFilter(one -> one.4 != '', [tuple('', 'statusMessage', 'text', status_message)])")
-    arrays.append(f"arrayFilter(one -> has_root, [{', '.join(_ROOT)}])")
+    if root:
+        arrays.append(f"arrayFilter(one -> has_root, [{', '.join(_ROOT)}])")
     return f"arrayConcat({', '.join(arrays)})"
 
 

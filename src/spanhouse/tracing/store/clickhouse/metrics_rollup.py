@@ -25,7 +25,7 @@ from spanhouse.tracing.store.metrics.figures import Found
 from spanhouse.tracing.store.metrics.grid import Grid
 
 Rows = Sequence[Sequence[Any]]
-Ask = Callable[[Statement], Rows]
+Ask = Callable[[Statement, str], Rows]
 
 MINUTE_NS: Final = 60_000_000_000
 COLUMNS: Final = frozenset({"service", "name", "kind"})
@@ -135,20 +135,23 @@ class RollupQuery:
     def _spoiled_day(self, ask: Ask) -> int | None:
         """The oldest day of receipt, if the rollup counts other spans of it than there are, and any in the range."""
         build = Build(self._scope)
-        ((day,),) = ask(build.done(f"SELECT min(received_day) FROM {build.source('red_minutes')}"))
+        oldest = build.done(f"SELECT min(received_day) FROM {build.source('red_minutes')}")
+        ((day,),) = ask(oldest, "the oldest day of receipt")
         build = Build(self._scope)
         of_day = f"received_day = {build.parameter(day, 'UInt32')}"
         ((rolled_up, in_range),) = ask(
             build.done(
                 f"SELECT sum(calls), sumIf(calls, {_within(build, self._minutes)}) "
                 f"FROM {build.source('red_minutes', of_day)}"
-            )
+            ),
+            "what the rollup has of it",
         )
         if not in_range:
             return None
         build = Build(self._scope)
         partition = f"_partition_id = {build.parameter(str(day), 'String')}"
-        ((stored,),) = ask(build.done(f"SELECT count() FROM {build.source('spans', partition)}"))
+        spans = build.done(f"SELECT count() FROM {build.source('spans', partition)}")
+        ((stored,),) = ask(spans, "spans there are of it")
         return None if stored == rolled_up else int(day)
 
     @staticmethod
