@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -24,7 +25,7 @@ from spanhouse.tracing.plan.predicates import (
     Or,
     Predicate,
 )
-from spanhouse.tracing.plan.requests import Order, TraceSearch
+from spanhouse.tracing.plan.requests import FoundTrace, Order, TraceSearch
 from spanhouse.tracing.plan.scope import Scope, TimeRange
 from spanhouse.tracing.spans.model import AttributeValue, Event, Link, Resource, Span
 from spanhouse.tracing.spans.model import Scope as SpanScope
@@ -186,7 +187,7 @@ def test_a_bad_time_moves_no_figure_of_its_trace(
         ("{ status = error && kind = client }", ["n4"]),
         ('{ resource.service.name = "db" }', ["n4"]),
         ("{ span.tags != nil }", ["n3"]),
-        ('{ span.tags = "x" }', []),
+        ('{ span.tags = "x" }', ["n3"]),
     ],
 )
 def test_a_query_finds_its_spans(store: Store, query: str, names: list[str]) -> None:
@@ -243,7 +244,16 @@ FIELDS = st.one_of(
     st.builds(Attribute, st.sampled_from(["span", "resource", "event", "link", "instrumentation", "any"]), NAMES),
     st.sampled_from(list(Intrinsic)),
 )
-NUMBER_FIELDS = {Intrinsic.DURATION, Intrinsic.TRACE_DURATION, Intrinsic.EVENT_TIME_SINCE_START, Intrinsic.START}
+NUMBER_FIELDS = {
+    Intrinsic.DURATION,
+    Intrinsic.TRACE_DURATION,
+    Intrinsic.EVENT_TIME_SINCE_START,
+    Intrinsic.START,
+    Intrinsic.CHILD_COUNT,
+    Intrinsic.NESTED_SET_LEFT,
+    Intrinsic.NESTED_SET_RIGHT,
+    Intrinsic.NESTED_SET_PARENT,
+}
 TEXT_VALUES = TEXTS | st.sampled_from(["web", "cart", "GET /a", "lib", "exception", "1", "0002", f"{3:032x}"])
 
 EQUALITY = st.sampled_from(tuple[Operator, ...](("=", "!=")))
@@ -349,7 +359,21 @@ def _examples(count: int) -> list[Span]:
 def test_a_search_answers_as_the_reference_does(store: Store, crowd: Crowd, request: TraceSearch) -> None:
     request = replace(request, scope=crowd.scope)
 
-    assert list(store.reader.search(request).traces) == reference.search(crowd.spans, request)
+    assert _without_values(store.reader.search(request).traces) == reference.search(crowd.spans, request)
+
+
+def _without_values(traces: Sequence[FoundTrace]) -> list[FoundTrace]:
+    """What fields a matching span is shown with is another test's."""
+    return [
+        replace(
+            trace,
+            spansets=tuple(
+                replace(spanset, spans=tuple(replace(span, attributes={}) for span in spanset.spans))
+                for spanset in trace.spansets
+            ),
+        )
+        for trace in traces
+    ]
 
 
 @slowly

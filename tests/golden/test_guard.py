@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from spanhouse.base import limits
-from spanhouse.tracing.plan.predicates import Attribute, Compare, Matches, Or
+from spanhouse.tracing.plan.predicates import Attribute, Compare, Matches, Or, Relate
 from spanhouse.tracing.plan.requests import TraceSearch
 from spanhouse.tracing.plan.scope import Scope, TimeRange
-from spanhouse.tracing.store.clickhouse import compile, guard
-from spanhouse.tracing.store.clickhouse.statements import Statement
+from spanhouse.tracing.store.clickhouse import columns, compile, guard
+from spanhouse.tracing.store.clickhouse.statements import Statement, every_type
 from tests.kit.spans import HOSTILE
 
 SCOPE = Scope("i-one")
@@ -30,6 +32,8 @@ VIOLATIONS = [
     "SELECT count() FROM default.spans WHERE instance = {instance:String}",
     "SELECT * FROM file('/etc/passwd')",
     f"{GOOD} AND name IN (SELECT x FROM url('http://x', 'CSV'))",
+    f"SELECT 1 FROM (SELECT trace_id FROM {GOOD[20:]}) AS own ANY LEFT JOIN spans USING (trace_id)",
+    f"SELECT 1 FROM (SELECT trace_id FROM {GOOD[20:]}) AS own JOIN (SELECT 1 FROM spans) AS x USING (trace_id)",
     f"{GOOD} AND dictGet('d', 'a', 1) = 1",
     f"{GOOD} AND sleep(3) = 0",
     f"{GOOD}; DROP TABLE spans",
@@ -80,6 +84,19 @@ def test_of_hidden_services_only_stubs_are_read() -> None:
         guard.check(Statement(stubs.sql.replace("SELECT hex(trace_id)", "SELECT name"), stubs.parameters), scope)
 
 
+@pytest.mark.parametrize("more", [", name", ", attributes_string", ""])
+def test_of_hidden_services_only_places_are_read_in_columns(more: str) -> None:
+    scope = Scope("i-one", frozenset({"web"}))
+    places = columns.places(scope, partial(compile.in_traces, trace_ids=[b"1" * 16]))
+    statement = Statement(places.sql.replace("AS place_start", f"AS place_start{more}"), places.parameters)
+
+    if not more:
+        guard.check(statement, scope)
+        return
+    with pytest.raises(guard.GuardViolation):
+        guard.check(statement, scope)
+
+
 def test_settings_allow_no_writing_and_no_files() -> None:
     settings = guard.settings()
 
@@ -99,5 +116,10 @@ def test_what_people_write_is_in_no_statements_text(hostile: str) -> None:
 
 def _searching(text: str) -> Statement:
     field = Attribute("span", text)
-    where = Or((Compare(field, "=", text), Compare(Attribute("event", text), "=~", text), Matches(field, text)))
-    return compile.candidates(TraceSearch(SCOPE, TimeRange(0, 10), where), TimeRange(0, 10), 10)
+    related = Relate(Attribute("any", text), "=", Attribute("resource", text, of_parent=True))
+    where = Or(
+        (Compare(field, "=", text), Compare(Attribute("event", text), "=~", text), Matches(field, text), related)
+    )
+    request = TraceSearch(SCOPE, TimeRange(0, 10), where)
+    traces = compile.candidates(TimeRange(0, 10), compile.span_condition(where), 10, 0)
+    return compile.found(request, traces, TimeRange(0, 10), [field], every_type)

@@ -92,9 +92,8 @@ class _Plain:
             traces = compile.candidates(part, self._candidate, size, offset)
         rows = self._rows(traces, part)
         bound = min((row[-2] for row in rows), default=part.start)
-        return Looked(
-            [self._hit(row) for row in rows], len(rows), bound, len(rows) < size, any(row[-1] for row in rows)
-        )
+        strange = not rows or any(row[-1] for row in rows)  # without a row there is nobody to tell
+        return Looked([self._hit(row) for row in rows], len(rows), bound, len(rows) < size, strange)
 
     def _implausible(self) -> list[_PlainHit]:
         traces = compile.implausible(self._request, self._candidate, self._request.limit)

@@ -41,6 +41,7 @@ SPANS_AT_ONCE: Final = 1_000_000
 TRACES_AT_ONCE: Final = 50_000
 RARE_TRACES: Final = 2_000
 """so many traces are looked up by id, if no other can match"""
+IDS_AT_ONCE: Final = 10_000
 PROBE_AFTER_SPANS: Final = 200_000
 """so many are looked at before it is asked what is rare"""
 
@@ -140,7 +141,7 @@ class WholeSearch:
                 compile.slowest_ids(self._request, traces, size, offset, self._types), "slowest candidates"
             )
             ids = [bytes.fromhex(trace_id) for (trace_id,) in rows]
-            for some in _in_parts(ids, RARE_TRACES):
+            for some in _in_parts(ids, min(self._most(), IDS_AT_ONCE)):
                 hits = {hit.trace_id: hit for hit in self._batch(_of_ids(some)).hits()}
                 found += [hits[trace_id] for trace_id in some if trace_id in hits]
                 if len(found) >= self._request.limit:
