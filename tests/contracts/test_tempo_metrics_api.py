@@ -11,7 +11,8 @@ from django.test import Client
 from pytest_django import Settings
 
 from spanhouse.base.clock import FixedClock
-from spanhouse.tracing.plan.scope import QueryLimits, Scope
+from spanhouse.tracing.plan.scope import QueryLimits, Scope, TimeRange
+from spanhouse.tracing.search.metrics import default_step
 from spanhouse.tracing.search.registry import set_reader
 from spanhouse.tracing.spans.model import AttributeValue, Span
 from tests.kit.spans import BASE, MS, make_span, trace_id
@@ -241,3 +242,46 @@ def test_exemplars_name_their_trace(api: Client) -> None:
     assert 0 < len(found) <= 4
     assert all(labels(exemplar)["trace:id"][1] in known for exemplar in found)
     assert all(exemplar["value"] == 0.5 for exemplar in found)
+
+
+@pytest.mark.parametrize(
+    ("hint", "asked", "most"),
+    [
+        ("with(exemplars=2)", "50", 2),
+        ("with(exemplars=false)", "50", 0),
+        ("with(exemplars=true)", "1", 100),
+        ("", "3", 3),
+    ],
+)
+def test_a_hint_says_how_many_exemplars_before_the_parameter(api: Client, hint: str, asked: str, most: int) -> None:
+    answer = get(api, "query_range", q=f"{{ }} | rate() {hint}", step="1s", exemplars=asked)
+
+    found = sum(len(series["exemplars"]) for series in answer["series"])
+    assert bool(found) == bool(most)
+    assert found <= most
+
+
+@pytest.mark.parametrize(
+    "query", ["{ } | rate() by (span.v, kind)", "{ } > { } | rate()", "{ } | compare({ kind = server })"]
+)
+def test_an_answer_has_only_the_fields_of_tempos_messages(api: Client, query: str) -> None:
+    """Grafana reads the instant form strictly: a field that the message lacks is an error there."""
+    over, instant = (get(api, form, q=query, end=SECONDS + 120, step="1m") for form in ("query_range", "query"))
+
+    for answer, of_series in ((over, {"labels", "samples", "exemplars"}), (instant, {"labels", "value"})):
+        assert answer.keys() <= {"series", "metrics", "status", "message"}
+        assert answer["metrics"].keys() <= {"inspectedTraces", "inspectedBytes", "completedJobs", "totalJobs"}
+        assert all(series.keys() == of_series for series in answer["series"])
+        assert all(label.keys() == {"key", "value"} for series in answer["series"] for label in series["labels"])
+    samples = [sample for series in over["series"] for sample in series["samples"]]
+    assert all(
+        isinstance(sample["timestampMs"], str) and sample.keys() == {"timestampMs", "value"} for sample in samples
+    )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "step"),
+    [(10, 0.05), (59, 0.2), (60, 1), (600, 2), (3600, 15), (6 * 3600, 60), (24 * 3600, 300), (30 * 86_400, 10_800)],
+)
+def test_the_step_is_chosen_for_about_240_points(seconds: int, step: float) -> None:
+    assert default_step(TimeRange(START, START + seconds * SECOND)) == step * SECOND
