@@ -11,7 +11,7 @@ from spanhouse.base.clock import to_datetime
 from spanhouse.cli.environment import accounts_database, caller
 from spanhouse.cli.instances import InstanceArgument, JsonOption
 from spanhouse.cli.output import errors_in_one_line, out, print_json, print_table
-from spanhouse.contracts.limits import LIMIT_MAX
+from spanhouse.contracts.limits import AMOUNTS, LIMIT_MAX
 from spanhouse.contracts.refused import NANOS_PER_HOUR
 
 
@@ -48,8 +48,8 @@ def limits_(
     spanhouse instance limits i-4k9x0d2mfq7c --spans-per-second 5000 --attributes 128
     spanhouse instance limits local --service-off load-test
     """
-    not_limits = ("instance", "as_json", "service_off", "service_on")
-    changes = {name: value for name, value in locals().items() if name not in not_limits and value is not None}
+    given = locals()
+    changes = {name: given[name] for name in AMOUNTS if given[name] is not None}
     with errors_in_one_line(), accounts_database() as (_, now):
         from spanhouse.customers.instances import limits, selectors
 
