@@ -155,6 +155,18 @@ def test_what_is_odd_is_warned_of_and_nothing_stored_is_changed(api: Client, rea
     assert get(api, "/traces/abc1", raw_traces="1")["result"] == to_json(reader.spans[::-1])
 
 
+@pytest.mark.report("V19")
+@pytest.mark.parametrize("attributes", [{}, {"service.name": ""}, {"service.name": 5}])
+def test_a_service_without_a_name_is_named(api: Client, reader: PeerReader, attributes: dict[str, Any]) -> None:
+    reader.spans = [make_span(service="unknown_service", resource=Resource(attributes))]
+
+    (resource,) = get(api, "/traces/abc1")["result"]["resourceSpans"]
+    (summary,) = get(api, "/trace-summaries", **WINDOW)["summaries"]
+
+    assert resource["resource"]["attributes"] == [{"key": "service.name", "value": {"stringValue": "unknown_service"}}]
+    assert summary["rootServiceName"] == "unknown_service"
+
+
 @pytest.mark.report("V21")
 def test_a_chain_of_10_000_spans_comes_whole(api: Client, reader: PeerReader) -> None:
     reader.spans = [make_span(number + 1, number) for number in range(10_000)]

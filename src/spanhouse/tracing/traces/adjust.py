@@ -51,8 +51,16 @@ def unadjusted(spans: Sequence[Span]) -> Iterator[Adjusted]:
 
 
 def shown_spans(spans: Sequence[Span], *, raw: bool) -> Iterator[Span]:
-    """What a reader of OTLP is shown: as adjusted, warnings among the attributes, or as stored."""
-    return iter(spans) if raw else map(_with_warnings, adjusted(spans))
+    """What a reader of OTLP is shown: as stored, or as adjusted, with the warnings among the attributes and a resource
+    that names its service."""
+    return iter(spans) if raw else (_with_service(_with_warnings(each)) for each in adjusted(spans))
+
+
+def _with_service(span: Span) -> Span:
+    attributes = span.resource.attributes
+    if attributes.get("service.name") == span.service:
+        return span
+    return replace(span, resource=replace(span.resource, attributes={**attributes, "service.name": span.service}))
 
 
 def _with_warnings(each: Adjusted) -> Span:
