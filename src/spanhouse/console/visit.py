@@ -25,7 +25,7 @@ from spanhouse.customers.agreements import services as agreements
 from spanhouse.customers.instances import access, selectors, standing
 from spanhouse.customers.instances.access import Reading
 from spanhouse.customers.instances.models import Instance
-from spanhouse.tracing.plan.scope import Scope
+from spanhouse.tracing.plan.scope import QueryLimits, Scope
 
 P = ParamSpec("P")
 _STATUSES = ((NotFound, 404), (Forbidden, 403), (Conflict, 409), (Unavailable, 503))
@@ -69,12 +69,14 @@ def visited(view: View[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponse
         except Malformed as error:
             chosen, problem = timerange.parse({}, now_ns), error
         agreements.accept_by_use(instance.account, now=to_datetime(now_ns), by=by_request(request))
-        visit = Visit(request, instance, Scope(instance.pk, reading.services), chosen, now_ns)
+        grant = selectors.instance_grant(instance)
+        scope = Scope(instance.pk, reading.services, QueryLimits.of(grant.limits))
+        visit = Visit(request, instance, scope, chosen, now_ns)
         if request.method == "POST" and request.session.get(selectors.CHOSEN_INSTANCE, instance.pk) != instance.pk:
             problem = Forbidden(_("The instance that you looked at is no longer open to you."))
         if problem:
             return failed(visit, problem)
-        if not selectors.instance_grant(instance).may_query(now_ns) and not getattr(view, "unsuspended", False):
+        if not grant.may_query(now_ns) and not getattr(view, "unsuspended", False):
             return visit.page("console/suspended.html", status=403)
         try:
             return view(visit, *args, **kwargs)
