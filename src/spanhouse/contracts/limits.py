@@ -20,12 +20,12 @@ SERVICE_CHARACTERS_MAX = 1_024
 class Limits:
     """0 means: no bound but the node's own (`base.limits`), which no instance passes.
 
-    Rates and caps count what the protocol's decoder counts: spans, and bytes of the body after inflating.
+    Rates and caps count what would be kept: spans that pass the limits on single ones, and their encoded bytes.
     """
 
     spans_per_second: int = 0
     spans_burst: int = 0
-    """0: what the rate brings in BURST_SECONDS_DEFAULT. A single batch larger than this waits for a full bucket."""
+    """0: what the rate brings in BURST_SECONDS_DEFAULT. A batch larger than this waits until all before it is paid."""
     bytes_per_second: int = 0
     bytes_burst: int = 0
     key_spans_per_day: int = 0
