@@ -21,6 +21,11 @@ SPANS_PER_TRACE = 8.2
 """about; bench/spans.sql has it"""
 _NOTE = "filled.json"
 _SPANS = Path(__file__).with_name("spans.sql")
+TRACE_IDS = 50
+_ROOTS = f"""
+SELECT hex(trace_id), attributes_string['shop.order.id'] FROM spans
+WHERE parent_span_id = toFixedString('', 8) AND sipHash64(trace_id) % 1000 = 0 LIMIT {TRACE_IDS}
+"""
 _SETTINGS = {
     "max_threads": 1,
     "max_insert_threads": 1,
@@ -40,6 +45,10 @@ class Filled:
     first: int
     last: int
     digest: str
+    trace_ids: tuple[str, ...]
+    """in hex, from anywhere in the range"""
+    order: str
+    """the value of `shop.order.id` of the first of them"""
 
 
 def filled_store(directory: Path, spans: int, say: Callable[[str], None]) -> Filled:
@@ -84,10 +93,15 @@ def _fill(directory: Path, spans: int, say: Callable[[str], None]) -> Filled:
             count = min(TRACES_AT_ONCE, traces - done)
             engine.command(_SPANS.read_text(), {**parameters, "first": done, "count": count}, _SETTINGS)
             say(f"{(done + count) / traces:.0%} of {spans:,} spans made")
-        ((stored,),) = engine.query("SELECT count() FROM spans", {}, {}).rows()
-        return Filled(int(stored), first, last, _digest(spans))
+        return _look_into(engine, spans, first, last)
     finally:
         engine.close()
+
+
+def _look_into(engine: Engine, spans: int, first: int, last: int) -> Filled:
+    ((stored,),) = engine.query("SELECT count() FROM spans", {}, {}).rows()
+    roots = engine.query(_ROOTS, {}, {}).rows()
+    return Filled(int(stored), first, last, _digest(spans), tuple(str(row[0]) for row in roots), str(roots[0][1]))
 
 
 def _digest(spans: int) -> str:
