@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 from spanhouse.tracing.plan.metrics import MetricsRequest
@@ -64,10 +64,15 @@ steps = st.builds(
 )
 
 
-def tried(cases: int) -> settings:
-    """So many, without a clock."""
-    unchecked = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
-    return settings(max_examples=max(1, cases), deadline=None, database=None, suppress_health_check=unchecked)
+def tried(cases: int, *, shrink: bool = True) -> settings:
+    """So many, without a clock. Making a failing case small takes minutes."""
+    return settings(
+        max_examples=max(1, cases),
+        deadline=None,
+        database=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+        phases=[Phase.generate, *([Phase.shrink] if shrink else [])],
+    )
 
 
 class Trial:

@@ -33,7 +33,7 @@ def test_the_store_answers_as_the_reference_does(store: Store, number: int) -> N
     count = QUERIES // CROWDS
 
     @seed(FIRST + number)
-    @tried(count * 2 // 3)
+    @tried(count * 2 // 3, shrink=False)
     @given(queries.searches, asked)
     def searches(query: Query, how: Asked) -> None:
         note(to_text(query))
@@ -41,7 +41,7 @@ def test_the_store_answers_as_the_reference_does(store: Store, number: int) -> N
         assert found == expected
 
     @seed(FIRST + number)
-    @tried(count - count * 2 // 3)
+    @tried(count - count * 2 // 3, shrink=False)
     @given(queries.metrics_queries, steps)
     def metrics(query: Query, how: Steps) -> None:
         note(to_text(query))
