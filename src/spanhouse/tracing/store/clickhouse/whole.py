@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -28,7 +28,7 @@ from spanhouse.tracing.store.clickhouse.compile import Condition
 from spanhouse.tracing.store.clickhouse.conditions import Conditions
 from spanhouse.tracing.store.clickhouse.expressions import joined
 from spanhouse.tracing.store.clickhouse.found import matched_span, shown_fields, summary_of
-from spanhouse.tracing.store.clickhouse.newest import GROWTH, Looked, newest
+from spanhouse.tracing.store.clickhouse.newest import Looked, newest, slices
 from spanhouse.tracing.store.clickhouse.sources import NOTHING, needs_of
 from spanhouse.tracing.store.clickhouse.statements import Build
 from spanhouse.tracing.store.evaluation.atoms import possible
@@ -41,7 +41,8 @@ SPANS_AT_ONCE: Final = 1_000_000
 TRACES_AT_ONCE: Final = 50_000
 RARE_TRACES: Final = 2_000
 """so many traces are looked up by id, if no other can match"""
-IDS_AT_ONCE: Final = 10_000
+SLOWEST_TRIED: Final = 200
+"""so many of the slowest are looked at before all others are"""
 PROBE_AFTER_SPANS: Final = 200_000
 """so many are looked at before it is asked what is rare"""
 
@@ -124,7 +125,7 @@ class WholeSearch:
         if self._spans > PROBE_AFTER_SPANS and not self._probed:
             self._probe()
             if self._rare is not None:
-                return Looked(self._batch(self._rare_traces).hits(), 0, 0, complete=True)
+                return Looked(self._rare_hits(), 0, 0, complete=True)
         if self._rare is not None:
             return Looked((), 0, 0, complete=True)
         size = min(size, self._most())
@@ -133,26 +134,35 @@ class WholeSearch:
         return Looked(batch.hits(), traces, batch.bound(part.start), traces < size, implausible=offset == 0)
 
     def _slowest(self) -> list[WholeHit]:
-        found: list[WholeHit] = []
-        size, offset = max(100, self._request.limit), 0
-        while True:
-            traces = compile.with_a_span(self._request, self._candidate)
-            rows = self._asking.rows(
-                compile.slowest_ids(self._request, traces, size, offset, self._types), "slowest candidates"
-            )
-            ids = [bytes.fromhex(trace_id) for (trace_id,) in rows]
-            for some in _in_parts(ids, min(self._most(), IDS_AT_ONCE)):
-                hits = {hit.trace_id: hit for hit in self._batch(_of_ids(some)).hits()}
-                found += [hits[trace_id] for trace_id in some if trace_id in hits]
-                if len(found) >= self._request.limit:
-                    return found[: self._request.limit]
-            if len(ids) < size:
-                return found
-            offset, size = offset + size, min(size * GROWTH, TRACES_AT_ONCE)
-            if not self._probed:
-                self._probe()
-                if self._rare is not None:  # those that are left stand in an order of their own
-                    found, offset = [], 0
+        """The slowest candidates first; where those do not do, all of them, in the order in which they lie together."""
+        request = self._request
+        traces = compile.with_a_span(request, self._candidate)
+        ids = self._ranked(traces, SLOWEST_TRIED + request.limit)
+        hits = {hit.trace_id: hit for hit in self._batch(_of_ids(ids)).hits()} if ids else {}
+        found = [hits[trace_id] for trace_id in ids if trace_id in hits]
+        if len(found) >= request.limit or len(ids) < SLOWEST_TRIED + request.limit:
+            return found[: request.limit]
+        return self._slowest_of_all()
+
+    def _slowest_of_all(self) -> list[WholeHit]:
+        best = self._slowest_of(self._implausible())
+        for part in slices(self._asking.plausible_part(self._request.range)):
+            offset = 0
+            while True:
+                looked = self._look(part, TRACES_AT_ONCE, offset)
+                best = self._slowest_of([*best, *looked.found])
+                if looked.complete:
+                    break
+                offset += looked.traces
+        return best
+
+    def _slowest_of(self, hits: Sequence[WholeHit]) -> list[WholeHit]:
+        each = {hit.trace_id: hit for hit in hits}
+        return [each[trace_id] for trace_id in self._ranked(_of_ids(list(each)), self._request.limit)] if each else []
+
+    def _ranked(self, traces: Condition, size: int) -> list[bytes]:
+        statement = compile.slowest_ids(self._request, traces, size, 0, self._types)
+        return [bytes.fromhex(trace_id) for (trace_id,) in self._asking.rows(statement, "the slowest traces")]
 
     def _implausible(self) -> list[WholeHit]:
         request = self._request
@@ -188,10 +198,13 @@ class WholeSearch:
             parts.append(compile.in_traces(build, self._rare) if self._rare else "0")
         return " AND ".join(f"({part})" for part in parts if part != "1") or "1"
 
-    def _rare_traces(self, build: Build) -> str:
-        assert self._rare is not None
-        within = compile.with_a_span(self._request, self._candidate)(build)
-        return f"{compile.in_traces(build, self._rare)} AND {within}" if self._rare else "0"
+    def _rare_hits(self) -> list[WholeHit]:
+        found: list[WholeHit] = []
+        within = compile.with_a_span(self._request, self._candidate)
+        for some in _in_parts(self._rare or (), self._most()):
+            traces = partial(_both, _of_ids(some), within)
+            found += self._batch(traces).hits()
+        return found
 
     def _batch(self, traces: Condition, part: TimeRange | None = None) -> Batch:
         candidate = None if part is None else (self._candidate, part)
@@ -262,6 +275,10 @@ def _not_in_a_row(leaf: Predicate) -> bool:
 
 def _of_ids(ids: Sequence[bytes]) -> Condition:
     return lambda build: compile.in_traces(build, ids)
+
+
+def _both(one: Condition, other: Condition, build: Build) -> str:
+    return f"{one(build)} AND {other(build)}"
 
 
 def _in_parts(ids: Sequence[bytes], size: int) -> Iterator[Sequence[bytes]]:
