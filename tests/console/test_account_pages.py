@@ -15,7 +15,7 @@ from pytest_django import Settings
 from spanhouse.base.clock import FixedClock
 from spanhouse.customers.accounts import services as accounts
 from spanhouse.customers.accounts.audit.models import AuditEntry
-from spanhouse.customers.accounts.models import Account, Grant, Membership, User
+from spanhouse.customers.accounts.models import Account, Grant, Licence, Membership, Party, User
 from spanhouse.customers.accounts.operations import Role
 from spanhouse.customers.agreements import selectors as agreements
 from spanhouse.customers.agreements import services as agreement_services
@@ -23,13 +23,14 @@ from spanhouse.customers.agreements.models import Acceptance
 from spanhouse.customers.agreements.policy import FIGURES, Kind
 from spanhouse.customers.instances import granting, services
 from spanhouse.customers.instances.models import Instance, Key
-from tests.kit.accounts import NOON, operator, shop
+from tests.kit.accounts import NOON, declare, operator, shop
 
 pytestmark = pytest.mark.django_db
 
 PAGES = (
     "/account/agreement",
     "/account/agreement/general_terms/1",
+    "/account/party",
     "/account/policy",
     "/account/audit",
     "/account/members",
@@ -54,6 +55,7 @@ def newcomer() -> tuple[Account, User]:
     operator()
     agreement_services.publish_first(now=NOON)
     account = services.open_account("Shop", now=NOON)
+    declare(account)
     return account, accounts.create_member(account, "bob", now=NOON)
 
 
@@ -156,6 +158,19 @@ def test_the_account_shows_which_versions_bind_it_since_when() -> None:
     assert Acceptance.objects.get(document__kind="general_terms").digest in page
 
 
+@pytest.mark.clause("G2", "G4.1", "G4.10", "G5.3")
+def test_the_service_description_says_what_is_promised_and_who_runs_what(settings: Settings) -> None:
+    operator()
+    _, bob, _ = shop()
+
+    page = browser(bob).get("/account/agreement/service_description/1").content.decode()
+
+    assert "The operator runs the console" in page
+    assert "The customer runs what sends" in page
+    assert f"keeps spans for {settings.RETENTION_DAYS_NEW} days" in page
+    assert "Version 1, in force from 2026-06-01 20:00 (Asia/Shanghai)." in page
+
+
 @pytest.mark.clause("G14.1")
 def test_the_policy_page_shows_each_figure_its_source_and_its_clause() -> None:
     operator()
@@ -168,6 +183,73 @@ def test_the_policy_page_shows_each_figure_its_source_and_its_clause() -> None:
         assert f">{figure.clause}<" in row
         assert str(figure.default) in row
     assert "Special terms 1" in page.split('data-figure="term_buffer_days"')[1].split("</tr>")[0]
+
+
+# ── the party ──
+
+PARTY = {
+    "kind": "person",
+    "name": "Bob Li",
+    "registration": "310101199001010000",
+    "email": "bob@shop.example",
+    "phone": "021-5555 0100",
+    "address": "1 Century Avenue, Shanghai",
+}
+
+
+@pytest.mark.clause("G1", "G11.1", "R1")
+def test_the_party_its_contacts_and_its_licences_are_kept_and_shown() -> None:
+    operator()
+    account, bob, _ = shop()
+    client = browser(bob)
+
+    client.post("/account/party", {"account": account.pk, **PARTY})
+    client.post("/account/licences", {"account": account.pk, "name": "ICP", "number": "沪ICP备1号", "valid_until": ""})
+    page = client.get("/account/party").content.decode()
+
+    assert all(text in page for text in ("Bob Li", "310101199001010000", "bob@shop.example", "沪ICP备1号"))
+    licence = Licence.objects.get()
+    client.post(f"/account/licences/{licence.pk}/withdraw", {"account": account.pk})
+    assert "沪ICP备1号" not in client.get("/account/party").content.decode()
+    deeds = list(AuditEntry.objects.filter(account=account.pk, actor=str(bob.pk)).values_list("operation", flat=True))
+    assert deeds[-3:] == ["party.declare", "licence.declare", "licence.withdraw"]
+
+
+@pytest.mark.clause("G11.1")
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"kind": "club"},
+        {"name": " "},
+        {"registration": ""},
+        {"email": "bob"},
+        {"email": "a@x.example,b@x.example"},
+        {"email": "a@x.example\nBcc: b@x.example"},
+        {"phone": "call me"},
+        {"address": ""},
+        {"name": "n" * 201},
+        {"name": "a\0b"},
+    ],
+)
+def test_a_party_that_cannot_be_reached_is_refused(wrong: dict[str, str]) -> None:
+    operator()
+    account, bob, _ = shop()
+
+    answer = browser(bob).post("/account/party", {"account": account.pk, **PARTY, **wrong})
+
+    assert answer.status_code == 400
+    assert Party.objects.get(account=account).kind == "enterprise"
+
+
+@pytest.mark.clause("G1", "P2")
+def test_an_account_that_has_not_said_who_it_is_signs_nothing(newcomer: tuple[Account, User]) -> None:
+    account, bob = newcomer
+    Party.objects.all().delete()
+    client = browser(bob)
+
+    assert "Before it can sign" in client.get("/account/agreement").content.decode()
+    assert client.post("/account/agreement/sign", signing(account)).status_code == 400
+    assert not agreements.has_contract(account)
 
 
 # ── all pages ──
@@ -391,6 +473,8 @@ def test_another_accounts_ids_open_and_change_nothing() -> None:
         f"/account/members/{bob.pk}": {"role": "none"},
         "/account/grants": {"to": "mallory", "operations": "query"},
         f"/account/grants/{kept.pk}/revoke": {},
+        "/account/party": PARTY,
+        "/account/licences": {"name": "x", "number": "1"},
         "/account/instances": {"name": "mine"},
         f"/account/instances/{web.pk}": {"intake": "off"},
         f"/account/instances/{web.pk}/release": {"confirmation": web.pk},

@@ -25,7 +25,7 @@ from spanhouse.customers.agreements.models import Acceptance, Document, Document
 from spanhouse.customers.agreements.policy import FIGURES, RANKS, Kind, stated_in
 from spanhouse.customers.instances import services as instances
 from spanhouse.customers.instances.models import Instance
-from tests.kit.accounts import NOON, operator, sign
+from tests.kit.accounts import NOON, declare, operator, sign
 from tests.kit.append_only import allow_changes
 
 pytestmark = pytest.mark.django_db
@@ -41,6 +41,7 @@ def customer() -> tuple[Account, User]:
     operator()
     agreements.publish_first(now=NOON)
     account = instances.open_account("Shop", now=NOON)
+    declare(account)
     return account, accounts.create_member(account, "bob", now=NOON)
 
 

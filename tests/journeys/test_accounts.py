@@ -40,6 +40,16 @@ class Person:
         return self.client.post(path, data=data, headers={"Origin": self.server.console})
 
     def sign(self) -> httpx.Response:
+        self.fill(
+            "/account/party",
+            "/account/party",
+            kind="enterprise",
+            name="Shop Ltd",
+            registration="91310000MA1K000000",
+            email="legal@shop.example",
+            phone="+86 21 5555 0100",
+            address="1 Century Avenue, Shanghai",
+        )
         versions = dict.fromkeys(PAPERS, "1")
         return self.fill(
             "/account/agreement", "/account/agreement/sign", language="en", read="yes", answer="accept", **versions

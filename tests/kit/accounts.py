@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from spanhouse.customers.accounts import parties
 from spanhouse.customers.accounts import services as accounts
 from spanhouse.customers.accounts.audit.actors import by_user
 from spanhouse.customers.accounts.models import Account, User
@@ -23,9 +24,24 @@ def operator(username: str = "alice") -> tuple[Account, User, Instance]:
     return account, user, local
 
 
+def declare(account: Account, *, now: datetime = NOON) -> None:
+    """Who the party is."""
+    parties.declare_party(
+        account,
+        kind="enterprise",
+        name=f"{account.name} Ltd",
+        registration="91310000MA1K000000",
+        email="legal@shop.example",
+        phone="+86 21 5555 0100",
+        address="1 Century Avenue, Shanghai",
+        now=now,
+    )
+
+
 def sign(account: Account, user: User, *, now: datetime = NOON) -> None:
     """The account's contract, by its owner, upon the papers in effect."""
     agreements.publish_first(now=now)
+    declare(account, now=now)
     versions = {str(kind): document.version for kind, document in in_effect(now).items()}
     agreements.accept(account, versions, now=now, language="en", how="page", by=by_user(user))
 

@@ -45,6 +45,9 @@ def deed(name: str) -> str:
     """What was done, in words; a deed that has none yet as it is."""
     known = {
         "account.open": _("Open an account"),
+        "party.declare": _("Say who the party is"),
+        "licence.declare": _("Declare a licence"),
+        "licence.withdraw": _("Withdraw a licence"),
         "member.add": _("Add a member"),
         "member.change": _("Change a role"),
         "member.remove": _("Remove a member"),

@@ -18,6 +18,7 @@ from spanhouse.console.views import (
     keys,
     members,
     overview,
+    party,
     services,
     traces,
 )
@@ -63,6 +64,9 @@ urlpatterns = [
     path("account/agreement", agreement.agreement, name="account-agreement"),
     path("account/agreement/sign", agreement.sign, name="account-sign"),
     path("account/agreement/<str:kind>/<int:version>", agreement.paper, name="account-paper"),
+    path("account/party", party.party, name="account-party"),
+    path("account/licences", party.declare_licence, name="account-licence"),
+    path("account/licences/<int:licence_id>/withdraw", party.withdraw_licence, name="account-licence-withdraw"),
     path("account/policy", agreement.policy, name="account-policy"),
     path("account/audit", audit.audit, name="account-audit"),
     path("account/audit.<str:form>", audit.download, name="account-audit-export"),

@@ -15,6 +15,7 @@ from spanhouse.base.errors import Malformed
 from spanhouse.console import account_words
 from spanhouse.console.account_visit import AccountVisit, of_account
 from spanhouse.customers.accounts.operations import Operation
+from spanhouse.customers.accounts.selectors import party_of
 from spanhouse.customers.agreements import selectors, services
 from spanhouse.customers.agreements.documents import LANGUAGES, blocks
 from spanhouse.customers.agreements.models import Acceptance, Document
@@ -35,6 +36,7 @@ def agreement(visit: AccountVisit) -> HttpResponse:
             "announced": [(account_words.paper(paper.kind), paper) for paper in selectors.announced(visit.now)],
             "history": [(account_words.paper(one.document.kind), one) for one in selectors.history(visit.account)],
             "language": _language(),
+            "party": party_of(visit.account),
             "contact": settings.OPERATOR_CONTACT,
         },
     )

@@ -6,13 +6,25 @@ from typing import ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
+from django.core.validators import RegexValidator
 from django.db import models
 
 from spanhouse.base.ids import new_id
 from spanhouse.customers.accounts.audit.models import AuditEntry, AuditHead
 from spanhouse.customers.accounts.operations import Role
 
-__all__ = ["Account", "AuditEntry", "AuditHead", "Grant", "LoginLink", "Membership", "User", "UserManager"]
+__all__ = [
+    "Account",
+    "AuditEntry",
+    "AuditHead",
+    "Grant",
+    "Licence",
+    "LoginLink",
+    "Membership",
+    "Party",
+    "User",
+    "UserManager",
+]
 
 
 def _new_account_id() -> str:
@@ -36,6 +48,44 @@ class Account(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Party(models.Model):
+    """Who stands behind an account in the contract, and how to reach it (G1, G11.1)."""
+
+    class Kind(models.TextChoices):
+        PERSON = "person"
+        ENTERPRISE = "enterprise"
+
+    account = models.OneToOneField(Account, primary_key=True, on_delete=models.PROTECT, related_name="party")
+    kind = models.CharField(max_length=10, choices=Kind)
+    name = models.CharField(max_length=200)
+    registration = models.CharField(max_length=64)
+    """Number of the identity document or of the register."""
+    email = models.EmailField()
+    phone = models.CharField(max_length=32, validators=[RegexValidator(r"^\+?[0-9][0-9 ()/-]{4,30}$")])
+    address = models.CharField(max_length=300)
+    changed_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Licence(models.Model):
+    """A licence or filing that the account's business needs, as the account declares it (R1)."""
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="licences")
+    name = models.CharField(max_length=200)
+    number = models.CharField(max_length=100)
+    valid_until = models.DateField(null=True, blank=True)
+    declared_at = models.DateTimeField()
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("declared_at", "id")
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.number}"
 
 
 class UserManager(BaseUserManager["User"]):

@@ -5,12 +5,22 @@ from __future__ import annotations
 from django.db.models import QuerySet
 
 from spanhouse.base.errors import NotFound
-from spanhouse.customers.accounts.models import Account, Grant, Membership, User
+from spanhouse.customers.accounts.models import Account, Grant, Licence, Membership, Party, User
 
 
 def accounts_of(user: User) -> QuerySet[Account]:
     """Accounts that `user` acts for."""
     return Account.objects.filter(memberships__user=user)
+
+
+def party_of(account: Account) -> Party | None:
+    """None while the account has not said who it is."""
+    return Party.objects.filter(account=account).first()
+
+
+def licences_of(account: Account) -> QuerySet[Licence]:
+    """Those declared and not withdrawn."""
+    return Licence.objects.filter(account=account, withdrawn_at=None)
 
 
 def members_of(account: Account) -> QuerySet[Membership]:

@@ -16,6 +16,7 @@ from spanhouse.customers.accounts.audit.deeds import Deed
 from spanhouse.customers.accounts.audit.record import INSTALLATION, record
 from spanhouse.customers.accounts.models import Account
 from spanhouse.customers.accounts.operations import Operation
+from spanhouse.customers.accounts.selectors import party_of
 from spanhouse.customers.agreements import selectors
 from spanhouse.customers.agreements.documents import LANGUAGES, digest_of, filled, signed_text
 from spanhouse.customers.agreements.models import Acceptance, Document, DocumentText
@@ -72,13 +73,16 @@ def accept(
     """The contract: a user of the account accepts every paper in the version that is in effect.
 
     `versions` names what was read, by kind. Raises Conflict when that is not what is in effect, Forbidden for who may
-    not sign, Malformed for an account outside contract. Accepting again what was accepted adds nothing.
+    not sign, Malformed for an account outside contract or one that has not said who it is (G1). Accepting again what
+    was accepted adds nothing.
     """
     if by.user is None:
         raise Forbidden("only a user of the account can accept for it")
     access.require(by, Operation.SIGN, account, now)
     if account.outside_contract:
         raise Malformed(f"{account.name} is the operator's own and stands outside contract")
+    if party_of(account) is None:
+        raise Malformed("say first who the party is that signs: its name, registration and contacts")
     offered = selectors.in_effect(now)
     if dict(versions) != {str(kind): document.version for kind, document in offered.items()}:
         raise Conflict("the agreement is another by now; read what is in effect and accept that")

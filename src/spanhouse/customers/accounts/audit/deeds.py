@@ -7,6 +7,9 @@ from enum import StrEnum
 
 class Deed(StrEnum):
     ACCOUNT_OPEN = "account.open"
+    PARTY_DECLARE = "party.declare"
+    LICENCE_DECLARE = "licence.declare"
+    LICENCE_WITHDRAW = "licence.withdraw"
     MEMBER_ADD = "member.add"
     MEMBER_CHANGE = "member.change"
     MEMBER_REMOVE = "member.remove"
