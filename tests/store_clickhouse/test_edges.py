@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
+
+import pytest
 
 from spanhouse.base.clock import NANOS_PER_DAY, NANOS_PER_SECOND
 from spanhouse.tracing.plan.scope import Scope, TimeRange
@@ -93,6 +96,54 @@ def test_spans_inside_a_service_are_no_edge(store: Store) -> None:
     derive(store, instance, 1)
 
     assert edges(store, instance) == []
+
+
+@pytest.mark.report("V36")
+@pytest.mark.parametrize(
+    ("attributes", "name"),
+    [
+        ({"db.system": "mysql"}, "mysql"),
+        ({"db.system.name": "postgresql", "db.system": "other_sql"}, "postgresql"),
+        ({"peer.service": "ledger", "db.system": "mysql"}, "ledger"),
+        ({"messaging.system": "kafka"}, "kafka"),
+    ],
+)
+def test_what_is_called_and_not_traced_is_a_node_by_the_callers_name(
+    store: Store, attributes: dict[str, str], name: str
+) -> None:
+    caller = make_span(1, service="web", kind=CLIENT, attributes=attributes, status_code=2)
+    instance = stored(store, [caller])
+
+    derive(store, instance, 1)
+
+    assert edges(store, instance) == [("web", name, 1, 1)]
+
+
+@pytest.mark.report("V36")
+def test_a_call_that_a_span_answers_is_counted_once_by_that_spans_service(store: Store) -> None:
+    caller, called = call("web", "orders-db")
+    instance = stored(store, [replace(caller, attributes={"db.system": "mysql"}), called])
+
+    derive(store, instance, 1)
+
+    assert edges(store, instance) == [("web", "orders-db", 1, 0)]
+
+
+@pytest.mark.report("V36")
+def test_an_answer_of_the_next_minute_takes_the_place_of_the_callers_name(store: Store) -> None:
+    minute = 60 * NANOS_PER_SECOND
+    before = BASE // minute * minute + minute - 1_000_000
+    caller = make_span(1, service="web", kind=CLIENT, attributes={"peer.service": "cart"})
+    caller = replace(caller, start_time=before, end_time=before + 5_000_000)
+    called = make_span(2, 1, service="basket", kind=SERVER)
+    called = replace(called, start_time=before + 2_000_000, end_time=before + 3_000_000)
+    instance = stored(store, [caller])
+    derive(store, instance, 1)
+    store.put(instance, [called])
+
+    derive(store, instance, 2)
+
+    assert edges(store, instance) == [("web", "basket", 1, 0)]
 
 
 def test_edges_follow_a_deletion(store: Store) -> None:

@@ -13,16 +13,27 @@ _MINUTE_NS: Final = 60_000_000_000
 _BUCKETS_BEFORE: Final = 12
 """A caller's span may have started up to an hour before the called one."""
 
+_LATE_NS: Final = 10_000_000_000
+"""A span that enters a service so soon after a minute's start may answer a call of the minute before."""
+
 # Spans whose own clock is far from ours are left out: each would be a minute of its own.
 _TOUCHED: Final = f"""
-SELECT instance, toUInt32(intDiv(start_time, {_MINUTE_NS})) AS minute
+SELECT instance, arrayJoin(range(
+    toUInt32(intDiv(start_time - if(kind IN (2, 5), {_LATE_NS}, 0), {_MINUTE_NS})),
+    toUInt32(intDiv(start_time, {_MINUTE_NS}) + 1))) AS minute
 FROM spans
-WHERE received_at BETWEEN {{first:UInt64}} AND {{last:UInt64}}
+WHERE start_time >= {_MINUTE_NS} AND received_at BETWEEN {{first:UInt64}} AND {{last:UInt64}}
     AND start_time + {7 * NANOS_PER_DAY} >= received_at AND start_time <= received_at + {NANOS_PER_DAY}
 GROUP BY instance, minute
 """
 
-# An edge is a call that crosses from one service to another, or a loop-back call of a service to itself.
+_NAMED: Final = ", ".join(
+    f"attributes_string['{name}']" for name in ("peer.service", "db.system.name", "db.system", "messaging.system")
+)
+"""What a caller says it calls, the most exact first."""
+
+# An edge is a call that crosses from one service to another, or a loop-back call of a service to itself. Where no span
+# answers a call (a database, a broker, a service that is not traced), what is called has the name its caller gives it.
 # Each (instance, minute) also gets a row without names, so that a minute whose calls are gone is replaced too.
 _RECOMPUTE: Final = f"""
 INSERT INTO edges
@@ -43,6 +54,23 @@ WITH
             AND start_bucket BETWEEN {{first_bucket:UInt32}} AND {{last_bucket:UInt32}}
             AND (trace_id, span_id) IN (SELECT trace_id, parent_span_id FROM children)
         GROUP BY trace_id, span_id
+    ),
+    clients AS (
+        SELECT trace_id, span_id, service, status_code,
+            toUInt32(intDiv(start_time, {_MINUTE_NS})) AS minute,
+            toUInt32(intDiv(received_at, {NANOS_PER_DAY})) AS received_day,
+            arrayFirst(name -> name != '', [{_NAMED}]) AS called
+        FROM spans
+        WHERE instance = {{instance:String}} AND kind IN (3, 4) AND called != ''
+            AND start_bucket IN (SELECT arrayJoin({{buckets:Array(UInt32)}}))
+            AND toUInt32(intDiv(start_time, {_MINUTE_NS})) IN (SELECT arrayJoin({{minutes:Array(UInt32)}}))
+    ),
+    answers AS (
+        SELECT trace_id, parent_span_id
+        FROM spans
+        WHERE instance = {{instance:String}} AND kind IN (2, 5)
+            AND start_bucket BETWEEN {{first_bucket:UInt32}} AND {{last_bucket:UInt32}}
+            AND (trace_id, parent_span_id) IN (SELECT trace_id, span_id FROM clients)
     )
 SELECT {{instance:String}}, children.received_day, children.minute, {{version:UInt64}},
     parents.service, children.service, count(), countIf(children.status_code = 2)
@@ -51,8 +79,14 @@ FROM children INNER JOIN parents
 WHERE parents.service != children.service OR parents.kind IN (3, 4)
 GROUP BY children.received_day, children.minute, parents.service, children.service
 UNION ALL
+SELECT {{instance:String}}, received_day, minute, {{version:UInt64}}, service, called, count(), countIf(status_code = 2)
+FROM clients
+WHERE (trace_id, span_id) NOT IN (SELECT trace_id, parent_span_id FROM answers)
+GROUP BY received_day, minute, service, called
+UNION ALL
 SELECT {{instance:String}}, received_day, minute, {{version:UInt64}}, '', '', 0, 0
-FROM children GROUP BY received_day, minute
+FROM (SELECT received_day, minute FROM children UNION ALL SELECT received_day, minute FROM clients)
+GROUP BY received_day, minute
 """
 
 _FORGET: Final = """
