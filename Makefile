@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install install-dev demo test lint bench soak lock clean
+.PHONY: install install-dev demo test lint bench soak protos lock clean
 
 install: $(VENV)/.runtime-installed
 
@@ -40,6 +40,9 @@ bench: install-dev
 
 soak: install-dev
 	$(BIN)/python -m pytest -m soak --timeout=0 -p no:cacheprovider -s
+
+protos: install-dev
+	$(BIN)/python -m tests.kit.protos
 
 lock:
 	$(BIN)/python -m pip install --quiet uv
