@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import threading
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from spanhouse.customers.instances.models import Instance
 from spanhouse.tracing.plan.scope import QueryLimits, Scope, TimeRange
 from spanhouse.tracing.search.bounded import bounded
 from spanhouse.tracing.search.registry import set_reader
+from spanhouse.tracing.store.protocols import Reader
 from tests.kit.accounts import NOON, operator
 from tests.kit.fake_reader import FakeReader
 from tests.kit.spans import BASE, MS, make_span
@@ -104,6 +106,14 @@ def test_a_query_that_fails_gives_its_place_back() -> None:
     for _ in range(3):
         with pytest.raises(OSError, match="broken"):
             reader.service_names(scope(concurrent_queries=1), ALL_TIME)
+
+
+def test_every_question_names_its_scope_first() -> None:
+    questions = {name: method for name, method in vars(Reader).items() if callable(method) and name[0] != "_"}
+    first = {name: list(inspect.signature(method).parameters)[1] for name, method in questions.items()}
+
+    assert len(questions) > 10
+    assert set(first.values()) == {"scope", "request"}
 
 
 @pytest.fixture
