@@ -26,7 +26,7 @@ from spanhouse.customers.accounts.audit.record import INSTALLATION, record
 from spanhouse.customers.accounts.audit.requests import by_request
 from spanhouse.customers.accounts.audit.search import AuditFilter, entries
 from spanhouse.customers.accounts.models import Account, User
-from spanhouse.customers.instances import services
+from spanhouse.customers.instances import limits, services
 from tests.kit.accounts import NOON, operator, shop
 from tests.kit.append_only import allow_changes
 
@@ -349,3 +349,14 @@ def test_an_address_is_what_trusted_proxies_saw(settings: Settings, proxies: int
     settings.TRUSTED_PROXIES = proxies
 
     assert by_request(request("10.0.0.9", forwarded)).ip == address
+
+
+@pytest.mark.clause("G6.5")
+def test_services_that_are_switched_off_are_counted_and_not_named() -> None:
+    account, _, local = operator()
+
+    limits.switch_services(local, now=NOON, off=["secret-service"])
+
+    entry = newest(account)
+    assert entry.details["after"]["limits"]["services_off"] == 1
+    assert "secret-service" not in repr(list(AuditEntry.objects.values()))

@@ -15,11 +15,20 @@ from spanhouse.customers.accounts import granting as account_granting
 from spanhouse.customers.accounts import parties
 from spanhouse.customers.accounts import services as accounts
 from spanhouse.customers.agreements import services as agreements
-from spanhouse.customers.instances import granting, service_life
+from spanhouse.customers.instances import granting, limits, service_life
 from spanhouse.customers.instances import services as instances
 
 SOURCES = Path(spanhouse.__file__).parent
-WRITERS: tuple[ModuleType, ...] = (accounts, account_granting, parties, agreements, instances, granting, service_life)
+WRITERS: tuple[ModuleType, ...] = (
+    accounts,
+    account_granting,
+    parties,
+    agreements,
+    instances,
+    granting,
+    limits,
+    service_life,
+)
 FACES = sorted(path for face in ("api", "cli", "console") for path in (SOURCES / face).rglob("*.py"))
 
 

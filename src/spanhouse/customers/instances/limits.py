@@ -57,7 +57,7 @@ def _change(instance: Instance, changes: Mapping[str, Any], *, now: datetime, by
         raise Malformed(str(error)) from error
     row.limits = after
     row.save(update_fields=["limits"])
-    details = {"before": {"limits": before}, "after": {"limits": after}}
+    details = {"before": {"limits": _told(before)}, "after": {"limits": _told(after)}}
     record(
         Deed.INSTANCE_CHANGE,
         row.account_id,
@@ -69,6 +69,11 @@ def _change(instance: Instance, changes: Mapping[str, Any], *, now: datetime, by
     )
     publishing.changed()
     return row
+
+
+def _told(limits: Mapping[str, Any]) -> dict[str, Any]:
+    """What the log keeps: of services only how many, for their names go with the instance."""
+    return {name: len(value) if isinstance(value, list | tuple) else value for name, value in limits.items()}
 
 
 def _known(changes: Mapping[str, Any]) -> dict[str, Any]:
