@@ -101,7 +101,7 @@ class MetricSeries:
     labels: tuple[tuple[str, AttributeValue], ...]
     """None where the spans have no such value"""
     points: tuple[float | None, ...]
-    """one for each of the answer's times; None: no span"""
+    """one for each of the answer's times; None: no number there. Counts have one, 0 where no span is"""
     exemplars: tuple[Exemplar, ...] = ()
 
 
