@@ -150,6 +150,22 @@ def test_one_event_satisfies_what_is_said_of_events_beside_the_tree(store: Store
     assert found(store, scope, '{ event:name = "e" && (event.k = 1 || nestedSetLeft = 2) }') == ["child", "root"]
 
 
+def test_any_event_that_has_an_unscoped_name_compares_with_the_tree(store: Store) -> None:
+    events = (Event(BASE, "e", {"num": -0.5}), Event(BASE, "f", {"num": 1.0}))
+    scope = stored(store, make_span(1, name="root", events=events), make_span(2, 1, name="child", events=events))
+
+    assert found(store, scope, "{ .num = span:childCount }") == ["root"]
+    assert found(store, scope, "{ .num < span:childCount }") == ["child", "root"]
+
+
+def test_an_infinite_number_compares_with_the_tree(store: Store) -> None:
+    scope = stored(
+        store, make_span(1, attributes={"num": float("inf")}), make_span(2, 1, at=1, attributes={"num": 0.5})
+    )
+
+    assert found(store, scope, "{ .num > nestedSetRight }") == ["n1"]
+
+
 def test_what_lies_outside_the_range_decides_and_is_not_shown(store: Store) -> None:
     late = 30 * 60_000
     scope = stored(store, make_span(1, name="root"), make_span(2, 1, at=late, name="late"))
@@ -237,6 +253,18 @@ def test_the_only_match_among_many_traces_is_the_oldest(store: Store) -> None:
         for order in Order:
             answer = ask(store, scope, query, range_, order=order)
             assert [number(trace.summary.trace_id) for trace in answer.traces] == [1]
+
+
+@pytest.mark.report("V22")
+@pytest.mark.parametrize("order", list(Order))
+@pytest.mark.parametrize("query", ['{ name = "odd" }', '{ name = "root" } > { name = "odd" }'])
+def test_a_trace_that_only_a_span_of_absurd_time_satisfies_is_found(store: Store, query: str, order: Order) -> None:
+    odd = make_span(2, 1, name="odd", start_time=2**63, end_time=2**63 + 5)
+    scope = stored(store, make_span(1, name="root"), odd, make_span(1, trace=2, name="root"))
+
+    (trace,) = ask(store, scope, query, TimeRange(0, 2**64 - 1), order=order, limit=1).traces
+
+    assert (trace.summary.start, [span.name for span in trace.spans]) == (BASE, ["odd"])
 
 
 def test_slowest_counts_over_the_whole_range(store: Store) -> None:

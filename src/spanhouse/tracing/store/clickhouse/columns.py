@@ -7,6 +7,7 @@ condition and have no value.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
@@ -14,7 +15,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from spanhouse.tracing.plan.predicates import Expression, Predicate
+from spanhouse.tracing.plan.predicates import Attribute, Expression, Predicate
 from spanhouse.tracing.plan.scope import Scope, TimeRange
 from spanhouse.tracing.plan.walk import fields_of
 from spanhouse.tracing.spans.model import AttributeValue
@@ -22,9 +23,10 @@ from spanhouse.tracing.store.clickhouse.asking import Asking
 from spanhouse.tracing.store.clickhouse.compile import Condition
 from spanhouse.tracing.store.clickhouse.conditions import Conditions
 from spanhouse.tracing.store.clickhouse.expressions import Expressions, value_of_key
+from spanhouse.tracing.store.clickhouse.relating import NUMBER, every_value
 from spanhouse.tracing.store.clickhouse.sources import needs_of, span_rows
 from spanhouse.tracing.store.clickhouse.statements import PLAUSIBLE, Build, Statement, TypesOf, every_type
-from spanhouse.tracing.store.evaluation.columns import Asked, Figure, Keys
+from spanhouse.tracing.store.evaluation.columns import Asked, Figure, Keys, Lists
 from spanhouse.tracing.store.evaluation.forest import Flags, Forest, Numbers
 from spanhouse.tracing.store.metrics.labels import shown
 
@@ -68,9 +70,20 @@ class WholeTraces:
         number = _place(self._asked.groups, expression)
         return _numbered(self._columns[f"kind_{number}"], self._columns[f"text_{number}"])
 
+    def lists(self, field: Attribute) -> Lists:
+        texts = self._columns[f"listed_{_place(self._asked.listed, field)}"].tolist()
+        numbers: dict[str, int] = {}
+        which = np.fromiter((numbers.setdefault(text, len(numbers)) for text in texts), np.int64, len(texts))
+        return which, [_numbers(text) if text else [] for text in numbers]
+
 
 Candidate: TypeAlias = tuple[Condition, TimeRange]
 """A condition on spans that start in a part of time."""
+
+
+def _numbers(text: str) -> list[list[float]]:
+    """Of `relating.every_value` the numbers of each value; those that JSON has no number for come as text."""
+    return [[float(element[2]) for element in value if element[0] == NUMBER] for value in json.loads(text)]
 
 
 def fetch(
@@ -87,7 +100,7 @@ def fetch(
 
 
 def _parts(asked: Asked) -> Sequence[Predicate | Expression]:
-    return [*asked.predicates, *asked.numbers, *asked.groups]
+    return [*asked.predicates, *asked.numbers, *asked.groups, *asked.listed]
 
 
 def statement(
@@ -104,6 +117,11 @@ def statement(
     for nth, expression in enumerate(asked.groups):
         kind, text = values.key(expression)
         columns += [f"{kind} AS kind_{nth}", f"{text} AS text_{nth}"]
+    columns += [
+        f"{every_value(build, values, field)} AS listed_{nth}"
+        for nth, field in enumerate(asked.listed)
+        if isinstance(field, Attribute)
+    ]
     needs = needs_of(*_parts(asked))
     return build.done(f"SELECT {', '.join(columns)} FROM {span_rows(build, needs, traces(build))}")
 
@@ -115,6 +133,7 @@ def _names(asked: Asked) -> Iterator[str]:
     yield from (f"flag_{nth}" for nth in range(len(asked.predicates)))
     yield from (f"{part}_{nth}" for nth in range(len(asked.numbers)) for part in ("has", "number"))
     yield from (f"{part}_{nth}" for nth in range(len(asked.groups)) for part in ("kind", "text"))
+    yield from (f"listed_{nth}" for nth in range(len(asked.listed)))
 
 
 def _is_candidate(build: Build, condition: Condition, part: TimeRange) -> str:

@@ -88,6 +88,7 @@ def settings(
         "max_result_rows": result_rows,
         "result_overflow_mode": "throw",
         "output_format_json_quote_64bit_integers": 0,
+        "output_format_json_quote_denormals": 1,
     }
 
 

@@ -29,7 +29,8 @@ from spanhouse.tracing.store.clickhouse.expressions import (
 )
 from spanhouse.tracing.store.clickhouse.statements import Build
 
-_CODES: Final = {"text": 1, "number": 2, "bool": 3, "status": 4, "kind": 5}
+NUMBER: Final = 2
+_CODES: Final = {"text": 1, "number": NUMBER, "bool": 3, "status": 4, "kind": 5}
 _NO_ELEMENT: Final = "(toUInt8(0), '', toFloat64(0), toInt64(0), toUInt8(0))"
 _NO_VALUES: Final = f"arrayResize([[{_NO_ELEMENT}]], 0)"
 _NO_ELEMENTS: Final = f"arrayResize([{_NO_ELEMENT}], 0)"
@@ -46,6 +47,11 @@ def related(build: Build, values: Expressions, left: Expression, operator: Opera
         if one.kind in FAMILIES and FAMILIES[one.kind] == FAMILIES.get(other.kind)
     )
     return joined(" OR ", pairs, empty="0")
+
+
+def every_value(build: Build, values: Expressions, field: Attribute) -> str:
+    """All values of an attribute as JSON: a list of values, each a list of elements."""
+    return f"toJSONString({_Relating(build, values, '=').side(field)})"
 
 
 def _single(build: Build, values: Expressions, expression: Expression) -> list[Possibility] | None:
@@ -83,7 +89,7 @@ class _Relating:
         one, other = self._build.variable(), self._build.variable()
         return (
             f"arrayExists(({one}) -> arrayExists(({other}) -> {self._elements_compare(one, other)}, "
-            f"{self._side(right)}), {self._side(left)})"
+            f"{self.side(right)}), {self.side(left)})"
         )
 
     def _elements_compare(self, one: str, other: str) -> str:
@@ -107,7 +113,7 @@ class _Relating:
 
     # -- a side: a list of values, each a list of elements
 
-    def _side(self, expression: Expression) -> str:
+    def side(self, expression: Expression) -> str:
         match expression:
             case Fixed(value):
                 return f"[[{_element(kind_of_constant(value), self._build.constant(value))}]]"

@@ -38,6 +38,9 @@ Figure: TypeAlias = tuple[Flags, Reals]
 Keys: TypeAlias = tuple[Numbers, Sequence[AttributeValue]]
 """(which value each span has, the values); equal values of one type are one"""
 
+Lists: TypeAlias = tuple[Numbers, Sequence[Sequence[Sequence[float]]]]
+"""(which of these each span has, lists of values, each the numbers among its elements)"""
+
 MIRRORED: Final[dict[Operator, Operator]] = {
     "=": "=",
     "!=": "!=",
@@ -59,6 +62,10 @@ class Columns(Protocol):
 
     def keys(self, expression: Expression) -> Keys: ...
 
+    def lists(self, field: Attribute) -> Lists:
+        """All of its values: several events may have the name, and a value may be an array."""
+        ...
+
 
 @dataclass(slots=True)
 class Asked:
@@ -67,6 +74,7 @@ class Asked:
     predicates: list[Predicate] = field(default_factory=list)
     numbers: list[Expression] = field(default_factory=list)
     groups: list[Expression] = field(default_factory=list)
+    listed: list[Expression] = field(default_factory=list)
 
     def flags(self, predicate: Predicate) -> Flags:
         _once(self.predicates, predicate)
@@ -78,6 +86,10 @@ class Asked:
 
     def keys(self, expression: Expression) -> Keys:
         _once(self.groups, expression)
+        return np.zeros(0, np.int64), []
+
+    def lists(self, field: Attribute) -> Lists:
+        _once(self.listed, field)
         return np.zeros(0, np.int64), []
 
 
@@ -132,15 +144,13 @@ class Spans:
         return keys, [None if np.isnan(value) else _as_int_if_whole(float(value)) for value in reals]
 
     def _related(self, left: Figure, operator: Operator, right: Attribute) -> Flags:
-        """With an attribute, which may hold an array: some element compares so, or for `!=` all numbers of it do."""
+        """Some value compares so: of an array some element, or for `!=` all numbers of it."""
         found = np.zeros(len(self.forest.trace), bool)
-        which, values = self.columns.keys(right)
-        for key, value in enumerate(values):
-            elements = value if isinstance(value, list) else [value]
-            numbers = [float(one) for one in elements if isinstance(one, int | float) and not isinstance(one, bool)]
+        which, lists = self.columns.lists(right)
+        for key, values in enumerate(lists):
             here = which == key
-            each = [compare(left, operator, _all_the_same(number, len(found))) for number in numbers]
-            if each:
+            for numbers in filter(None, values):
+                each = [compare(left, operator, _all_the_same(number, len(found))) for number in numbers]
                 found |= here & (np.logical_and if operator == "!=" else np.logical_or).reduce(each)
         return found
 
