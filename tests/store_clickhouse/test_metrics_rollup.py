@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +22,8 @@ from spanhouse.tracing.store.metrics.grid import Grid
 from tests.kit.spans import BASE, DAY, MS, make_span, random_spans
 from tests.kit.store import Store
 
+EXAMPLES = int(os.environ.get("SPANHOUSE_EXAMPLES", "40")) // 3
+"""Deleting takes long."""
 SECOND = 1_000 * MS
 MINUTE = 60 * SECOND
 ALL = Constant(True)
@@ -51,7 +54,7 @@ def both_ways(store: Store, request: MetricsRequest) -> tuple[MetricsAnswer, Met
         return rolled_up, store.reader.metrics(request)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     batches=st.lists(
         st.tuples(st.integers(0, 2 * 24), st.lists(random_spans(odd_clocks=True), min_size=1, max_size=6)),

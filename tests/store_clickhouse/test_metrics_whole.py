@@ -140,7 +140,7 @@ FIELDS = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     spans=st.lists(random_spans(odd_clocks=True), min_size=1, max_size=8),
     figure=FIGURES,
