@@ -409,6 +409,8 @@ def test_names_of_tags_are_limited_in_each_scope_and_by_a_query(api: Client) -> 
         ("span:status", [("keyword", "error"), ("keyword", "ok"), ("keyword", "unset")]),
         ("resource.service.name", [("string", "cart"), ("string", "web"), ("string", "shop")]),
         ("duration", []),
+        ("span:parentID", []),
+        ("nestedSetLeft", []),
     ],
 )
 def test_values_of_a_tag_are_typed(api: Client, reader: FakeReader, tag: str, values: list[tuple[str, str]]) -> None:

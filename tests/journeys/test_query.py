@@ -141,6 +141,9 @@ def test_values_are_completed_from_what_was_sent(server: RunningServer) -> None:
         found = ask(server, f"/tempo/api/v2/search/tag/{quote(tag, safe='')}/values", **asked).json()["tagValues"]
         return sorted((value["type"], value["value"]) for value in found)
 
+    explained = ask(server, "/api/v1/values", tag="span.code", explain="true").json()
+    assert {value["value"] for value in explained["values"]} == {"200", "500"}
+    assert "SELECT" in explained["statements"][-1]["sql"]
     assert values("span.code") == [("int", "200"), ("int", "500")]
     assert values("span.code", q="{ status = error && name = ") == [("int", "500")]
     assert values('span."odd/\\"name\\""') == [("string", "x")]

@@ -159,7 +159,8 @@ def _text(value: Value | None) -> str | None:
 
 def _value(field: Attribute | Intrinsic, span: Span) -> Value | None:
     if isinstance(field, Intrinsic):
-        return _INTRINSICS[field](span)
+        known = _INTRINSICS.get(field)
+        return known(span) if known else None
     places = {"span": [span.attributes], "resource": [span.resource.attributes]}
     for attributes in places.get(field.scope, [span.attributes, span.resource.attributes]):
         value = attributes.get(field.name)

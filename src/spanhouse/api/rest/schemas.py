@@ -199,6 +199,7 @@ class TagValue(Schema):
 class TagValues(Schema):
     values: list[TagValue] = Field(description="most frequent first")
     complete: bool = Field(description="false: older spans of the range may have other values")
+    statements: list[Statement] | None = Field(None, description="with explain=true")
 
 
 class Exemplar(Schema):

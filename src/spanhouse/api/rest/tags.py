@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from ninja import Field, Query, Router
 
 from spanhouse.api.rest import asked, schemas
-from spanhouse.api.rest.answers import answers
+from spanhouse.api.rest.answers import answers, statements_json
 from spanhouse.base.errors import Malformed
 from spanhouse.tracing.plan.scope import Scope
 from spanhouse.tracing.search.completion import condition_of
@@ -32,6 +32,7 @@ class ValuesAsked(asked.Within):
     )
     q: asked.Query = Field("", description="a TraceQL filter, whole or not: values on spans that satisfy it")
     limit: int = Field(100, ge=1, le=10_000)
+    explain: bool = Field(False, description="also the statements that the answer took")
 
 
 @router.get("/tags", response=answers(schemas.Tags), summary="Names of attributes and fields")
@@ -40,7 +41,9 @@ def tags(request: HttpRequest, wanted: Query[TagsAsked]) -> dict[str, Any]:
     return {"scopes": [{"scope": scope, "names": names[: wanted.limit]} for scope, names in by_scope.items()]}
 
 
-@router.get("/values", response=answers(schemas.TagValues), summary="Values of an attribute or field")
+@router.get(
+    "/values", response=answers(schemas.TagValues), summary="Values of an attribute or field", exclude_unset=True
+)
 def values(request: HttpRequest, wanted: Query[ValuesAsked]) -> dict[str, Any]:
     """Of the newest spans of the range first, until there are as many as asked for, or enough spans were looked at."""
     field = tag_named(wanted.tag)
@@ -50,6 +53,7 @@ def values(request: HttpRequest, wanted: Query[ValuesAsked]) -> dict[str, Any]:
     return {
         "values": [{"type": value.type, "value": value.text, "seen": value.seen} for value in found.values],
         "complete": found.complete,
+        **({"statements": statements_json(found.statements)} if wanted.explain else {}),
     }
 
 

@@ -100,7 +100,7 @@ class ClickHouseReader(PeerReads):
     ) -> FieldValues:
         asking = Asking(self._engine, scope)
         found = values.newest_values(asking.rows, scope, time_range, field, limit, where)
-        return replace(found, cost=asking.cost)
+        return replace(found, cost=asking.cost, statements=tuple(asking.statements))
 
     def usage(self, scope: Scope, received: TimeRange) -> Sequence[UsageRow]:
         return [UsageRow(*row) for row in self._ask(scope, aggregates.usage(scope, received))]
