@@ -103,7 +103,11 @@ def _of_whole_traces(asking: Asking, scope: Scope, compared: Compared, grid: Gri
             selected &= (traces.start >= first) & (traces.start <= last)
         for group, of_group in (("0", rows[~selected[rows]]), ("1", rows[selected[rows]])):
             for some in np.array_split(of_group, -(-len(of_group) // SPANS_AT_ONCE)) if len(of_group) else ():
-                yield _Query(scope, grid, _these(traces, some), lambda build, group=group: group)
+                yield _Query(scope, grid, _these(traces, some), _always(group))
+
+
+def _always(sql: str) -> Condition:
+    return lambda build: sql
 
 
 def _selection(compared: Compared) -> Condition:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -26,6 +27,16 @@ CELLS_MAX: Final = 4_000_000
 """Steps of all groups together"""
 
 
+@dataclass(slots=True)
+class _Cell:
+    """One step of a group."""
+
+    figures: list[float] = field(default_factory=list)
+    """what the function needs to go on counting; empty before the first spans"""
+    values: list[Reals] = field(default_factory=list)
+    """all of them, of quantiles only"""
+
+
 class Tally:
     """Of one series. Each span comes once, with its group, its step and, where the function takes one, its value."""
 
@@ -34,7 +45,7 @@ class Tally:
         self._grid = grid
         self._groups: dict[Key, int] = {}
         self._labels: list[Labels] = []
-        self._cells: dict[tuple[int, int], list[float] | list[Reals]] = {}
+        self._cells: dict[tuple[int, int], _Cell] = {}
         self._spans: dict[int, int] = defaultdict(int)
         self._values = 0
         self.candidates: list[Candidate] = []
@@ -77,17 +88,17 @@ class Tally:
         return known
 
     def _add(self, group: int, step: int, count: int, values: Reals | None) -> None:
-        cell = self._cells.setdefault((group, step), [])
+        cell = self._cells.setdefault((group, step), _Cell())
         if len(self._cells) > CELLS_MAX:
             raise _too_much("group by something with fewer values, or ask for a longer step")
         if self._series.function is MetricFunction.QUANTILE and values is not None:
             self._values += len(values)
             if self._values > VALUES_MAX:
                 raise _too_much("narrow the time range or add a condition")
-            cell.append(values)  # type: ignore[arg-type]
+            cell.values.append(values)
             return
         figures = [float(count)] if values is None else self._summed(count, values)
-        cell[:] = figures if not cell else self._merged(cell, figures)  # type: ignore[arg-type]
+        cell.figures = self._merged(cell.figures, figures) if cell.figures else figures
 
     def _summed(self, count: int, values: Reals) -> list[float]:
         with np.errstate(invalid="ignore"):
@@ -110,15 +121,15 @@ class Tally:
                 return [max(one[0], other[0])]
         return [first + second for first, second in zip(one, other, strict=True)]
 
-    def _figures(self, cell: Sequence[float] | Sequence[Reals]) -> list[float]:
+    def _figures(self, cell: _Cell) -> list[float]:
         match self._series.function:
             case MetricFunction.QUANTILE:
                 with np.errstate(invalid="ignore"):
-                    return [float(one) for one in np.quantile(np.concatenate(cell), self._series.quantiles)]
+                    return [float(one) for one in np.quantile(np.concatenate(cell.values), self._series.quantiles)]
             case MetricFunction.AVG:
-                total, count = cell
-                return [total / count]  # type: ignore[operator,list-item]
-        return [float(cell[0])]  # type: ignore[arg-type]
+                total, count = cell.figures
+                return [total / count]
+        return [cell.figures[0]]
 
 
 def buckets(values: Reals) -> Reals:
