@@ -39,7 +39,12 @@ class _Counts:
         self.total[step] += 1
 
     def most(self, count: int) -> list[tuple[Any, list[float]]]:
-        return sorted(self.values.values(), key=lambda pair: (-sum(pair[1]), text(pair[0])))[:count]
+        """Of those that are as frequent the first by their texts; of 1 and "1" the number."""
+        ranks = [
+            ((-sum(points), text(value), isinstance(value, str)), value, points)
+            for value, points in self.values.values()
+        ]
+        return [(value, points) for _, value, points in sorted(ranks, key=lambda rank: rank[0])[:count]]
 
 
 def compared(node: Compare, families: Sequence[Family], steps: Steps) -> list[tuple[Labels, list[float]]]:
