@@ -153,7 +153,8 @@ class _Query:
         """selected, scope, name, kind, text, [(step, spans)]; of each attribute the `most` frequent values."""
         columns = "selected, scope, name, kind, text"
         found = "found.1 AS scope, found.2 AS name, found.3 AS kind, found.4 AS text"
-        limit = "" if most is None else f" ORDER BY sum(seen) DESC, text, kind LIMIT {int(most)} BY selected, scope, name"
+        order = " ORDER BY sum(seen) DESC, text, kind"
+        limit = "" if most is None else f"{order} LIMIT {int(most)} BY selected, scope, name"
         return self._counted(columns, found, _pairs(), limit)
 
     def totals(self, *, root: bool) -> Statement:
