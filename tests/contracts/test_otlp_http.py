@@ -8,10 +8,12 @@ import socket
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import zstandard
 from google.rpc.status_pb2 import Status
@@ -19,7 +21,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from spanhouse.base.errors import StorageFull
 from spanhouse.base.limits import BODY_BYTES_MAX, SPAN_BYTES_MAX
-from tests.kit.ingest import Receiver, grants, receiver
+from spanhouse.contracts.grant import InstanceGrant
+from tests.kit.ingest import Receiver, grants, key, receiver
 from tests.kit.otlp import add_service, json_body, json_span, make_request, make_span, string_attribute
 
 PROTOBUF = "application/x-protobuf"
@@ -387,7 +390,7 @@ def test_a_full_journal_is_503_with_retry_after(otlp: Receiver) -> None:
 
 def test_too_many_bytes_in_flight_are_503_until_they_are_through(tmp_path: Path) -> None:
     body = make_request(make_span()).SerializeToString()
-    with receiver(tmp_path, grants(), in_flight_bytes_max=len(body) + 10) as otlp:
+    with receiver(tmp_path, grants(), in_flight_bytes_max=2 * len(body) + 10) as otlp:
         otlp.journal.open.clear()
         with _raw_post(otlp, body, len(body)) as waiting:
             _wait_until(lambda: otlp.in_flight.bytes == len(body))
@@ -400,6 +403,31 @@ def test_too_many_bytes_in_flight_are_503_until_they_are_through(tmp_path: Path)
     assert first.startswith(b"HTTP/1.1 200")
     assert after.status_code == 200
     assert otlp.in_flight.bytes == 0
+
+
+def test_an_instance_with_many_bytes_in_flight_leaves_room_for_another(tmp_path: Path) -> None:
+    body = make_request(make_span()).SerializeToString()
+    granted = grants(key("s"), key("b", instance="i-bank"))
+    both = {**granted.instances, "i-bank": InstanceGrant("i-bank", "bank", 15)}
+    with (
+        receiver(tmp_path, replace(granted, instances=both), in_flight_bytes_max=4 * len(body)) as otlp,
+        ThreadPoolExecutor() as pool,
+    ):
+
+        def send(key: str) -> Future[httpx.Response]:
+            return pool.submit(otlp.post, body, PROTOBUF, headers={"x-api-key": key})
+
+        otlp.journal.open.clear()
+        waiting = [send("s"), send("s")]
+        _wait_until(lambda: otlp.in_flight.bytes == 2 * len(body))
+        too_many = send("s").result()
+        waiting.append(send("b"))
+        _wait_until(lambda: otlp.in_flight.bytes == 3 * len(body))
+        otlp.journal.open.set()
+
+        assert too_many.status_code == 503
+        assert [answer.result().status_code for answer in waiting] == [200, 200, 200]
+        assert otlp.in_flight.bytes == 0
 
 
 def _raw_post(otlp: Receiver, body: bytes, declared: int) -> socket.socket:

@@ -41,9 +41,9 @@ class OtlpGrpc:
     async def export(self, body: bytes, context: Context) -> bytes:
         admitted: Admitted | None = None
         try:
-            with self._intake.in_flight.reserve() as reservation:
+            admitted = self._intake.admit(_caller(context))
+            with self._intake.in_flight.reserve(admitted.instance) as reservation:
                 reservation.grow(len(body))
-                admitted = self._intake.admit(_caller(context))
                 acknowledgement = await self._intake.take(admitted, body, "protobuf")
             return answers.encode_acknowledgement(acknowledgement, "protobuf")
         except SpanhouseError as error:

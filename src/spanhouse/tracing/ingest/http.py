@@ -111,12 +111,12 @@ class _Request:
             raise NotFound(f"nothing is taken at this path; send traces to {TRACES_PATH}")
 
     async def _export(self) -> None:
-        with self._intake.in_flight.reserve() as reservation:
-            self._admitted = self._intake.admit(self._caller)
-            if self._media_type() not in _ENCODINGS:
-                raise UnsupportedMedia(f"Content-Type must be one of {', '.join(CONTENT_TYPES.values())}")
+        admitted = self._admitted = self._intake.admit(self._caller)
+        if self._media_type() not in _ENCODINGS:
+            raise UnsupportedMedia(f"Content-Type must be one of {', '.join(CONTENT_TYPES.values())}")
+        with self._intake.in_flight.reserve(admitted.instance) as reservation:
             body = await self._read(reservation)
-            acknowledgement = await self._intake.take(self._admitted, body, self._encoding)
+            acknowledgement = await self._intake.take(admitted, body, self._encoding)
         self._respond_acknowledgement(acknowledgement)
 
     async def _read(self, reservation: Reservation) -> bytes:
