@@ -7,14 +7,12 @@ would slow everyone's loads.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
 import structlog
 
-from spanhouse.tracing.ingest.locked_file import locked
+from spanhouse.tracing.ingest.locked_file import LockedFile, locked
 
 HASH_BYTES = 8
 DAY_BYTES = 8
@@ -22,75 +20,74 @@ DAY_BYTES = 8
 log = structlog.get_logger(__name__)
 
 
-@dataclass(slots=True)
-class _Day:
-    number: int
-    known: set[str] = field(default_factory=set)
-
-
 class AttributeKeys:
     """Of all instances, shared by the ingest processes of a node through a file of hashes for each instance."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._days: dict[str, _Day] = {}
+        self._of_instances: dict[str, KeysOfDay] = {}
 
     def of(self, instance: str, most: int, day: int) -> KeysOfDay:
-        """Those of one request; `day` is of UTC, counted from the epoch."""
-        known = self._days.get(instance)
-        if known is None or known.number != day:
-            known = self._days[instance] = _Day(day)
-        return KeysOfDay(known.known, most, lambda hashes: self._claim(instance, hashes, most, day))
-
-    def _claim(self, instance: str, hashes: set[bytes], most: int, day: int) -> set[bytes]:
-        """Those used on the day, with these if they fit. When the file cannot be had keys are let in, as `Rates` lets
-        in spans."""
-        try:
-            with locked(self._directory / f"{quote(instance, safe='')}.keys") as file:
-                content = file.read()
-                heading = day.to_bytes(DAY_BYTES, "big")
-                used = _hashes(content[DAY_BYTES:]) if content[:DAY_BYTES] == heading else set()
-                new = hashes - used
-                if len(used) + len(new) > most:
-                    return used
-                if not used:
-                    file.replace(heading + b"".join(new))
-                elif new:
-                    file.append(b"".join(new))
-                return used | new
-        except OSError as error:
-            log.error("attribute keys cannot be counted, they are let in", instance=instance, error=str(error))
-            return hashes
+        """`day` is of UTC, counted from the epoch."""
+        found = self._of_instances.get(instance)
+        if found is None or (found.most, found.day) != (most, day):
+            path = self._directory / f"{quote(instance, safe='')}.keys"
+            found = self._of_instances[instance] = KeysOfDay(path, most, day)
+        return found
 
 
 class KeysOfDay:
-    """For one request. What does not fit is found out without the file: a batch of made-up keys is cheap to refuse."""
+    """Of one instance. The file is asked only about a key that is new to this process and would fit, and only what
+    others added to it is read: new keys are cheap to take in, and made-up ones past the limit cheaper to refuse."""
 
-    def __init__(self, known: set[str], most: int, claim: Callable[[set[bytes]], set[bytes]]) -> None:
-        self._known = known
-        self._most = most
-        self._claim = claim
+    def __init__(self, path: Path, most: int, day: int) -> None:
+        self.most = most
+        self.day = day
+        self._path = path
+        self._known: set[str] = set()
         self._used: set[bytes] = set()
+        self._read_bytes = DAY_BYTES
 
     def admit(self, keys: set[str]) -> bool:
         if keys <= self._known:
             return True
         unknown = keys - self._known
         hashes = {_hash(key) for key in unknown}
-        if not hashes <= self._used:
-            if len(self._used | hashes) > self._most:
-                return False
-            self._used = self._claim(hashes)
+        if not hashes <= self._used and self._fit(hashes):
+            self._claim(hashes)
         if not hashes <= self._used:
             return False
         self._known |= unknown
         return True
 
+    def _fit(self, hashes: set[bytes]) -> bool:
+        return len(self._used) + len(hashes - self._used) <= self.most
+
+    def _claim(self, hashes: set[bytes]) -> None:
+        """Put these among those in use, if they fit with what other processes put there. When the file cannot be had,
+        this process counts for itself."""
+        try:
+            with locked(self._path) as file:
+                self._catch_up(file)
+                if self._fit(hashes):
+                    new = b"".join(hashes - self._used)
+                    file.write(new, self._read_bytes)
+                    self._read_bytes += len(new)
+                    self._used |= hashes
+        except OSError as error:
+            log.error("attribute keys are not counted with other processes", path=str(self._path), error=str(error))
+            self._used |= hashes
+
+    def _catch_up(self, file: LockedFile) -> None:
+        heading = self.day.to_bytes(DAY_BYTES, "big")
+        if file.read(0, DAY_BYTES) != heading:
+            file.replace(heading)
+            self._read_bytes = DAY_BYTES
+        added = file.read(self._read_bytes)
+        whole = len(added) - len(added) % HASH_BYTES
+        self._used.update(added[at : at + HASH_BYTES] for at in range(0, whole, HASH_BYTES))
+        self._read_bytes += whole
+
 
 def _hash(key: str) -> bytes:
     return hashlib.blake2b(key.encode(), digest_size=HASH_BYTES).digest()
-
-
-def _hashes(content: bytes) -> set[bytes]:
-    whole = len(content) - len(content) % HASH_BYTES
-    return {content[at : at + HASH_BYTES] for at in range(0, whole, HASH_BYTES)}

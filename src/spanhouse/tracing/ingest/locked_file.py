@@ -17,12 +17,12 @@ class LockedFile:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
 
-    def read(self) -> bytes:
-        size = os.fstat(self._descriptor).st_size
-        return os.pread(self._descriptor, size, 0) if size else b""
+    def read(self, start: int = 0, bytes_max: int | None = None) -> bytes:
+        size = max(0, os.fstat(self._descriptor).st_size - start)
+        return os.pread(self._descriptor, size if bytes_max is None else min(size, bytes_max), start)
 
-    def append(self, content: bytes) -> None:
-        os.pwrite(self._descriptor, content, os.fstat(self._descriptor).st_size)
+    def write(self, content: bytes, start: int) -> None:
+        os.pwrite(self._descriptor, content, start)
 
     def replace(self, content: bytes) -> None:
         """Longer content first, then the cut: a process killed between leaves more, never less."""
