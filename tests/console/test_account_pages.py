@@ -336,6 +336,17 @@ def test_a_grant_is_given_and_revoked() -> None:
     assert Grant.objects.get().revoked_at == NOON
 
 
+def test_a_grant_to_a_person_is_listed_by_the_persons_name() -> None:
+    operator()
+    account, bob, _ = shop()
+    accounts.create_member(services.open_account("Other", now=NOON), "dana", now=NOON)
+    client = browser(bob)
+
+    client.post("/account/grants", {"account": account.pk, "to": "dana", "operations": ["query"]})
+
+    assert re.search(r"<td>\s*dana\s*</td>", client.get("/account/members").content.decode())
+
+
 def test_a_member_is_added_changed_and_removed() -> None:
     operator()
     account, bob, web = shop()

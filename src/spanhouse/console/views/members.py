@@ -36,6 +36,7 @@ def members(visit: AccountVisit) -> HttpResponse:
     grants = [
         {
             "grant": grant,
+            "to": grant.to_user or grant.to_account,
             "operations": [account_words.operation(name) for name in grant.operations],
             "over": grant.expires_at is not None and grant.expires_at <= visit.now,
         }
