@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 from spanhouse.base.clock import NANOS_PER_DAY, NANOS_PER_SECOND
 from spanhouse.contracts.limits import Limits
 from spanhouse.tracing.ingest.bucket import Bucket, pour, take_back
-from spanhouse.tracing.ingest.rates import Batch, OverLimit, Sent, charge, give_back
+from spanhouse.tracing.ingest.rates import Batch, OverLimit, Rates, Sent, charge, give_back
 
 NOON_NS = 20_000 * NANOS_PER_DAY + NANOS_PER_DAY // 2
 rates = st.integers(1, 10**9)
@@ -104,6 +106,27 @@ def test_a_cap_ends_with_the_day_of_utc() -> None:
 
     assert refused.value.retry_after_seconds == 12 * 3600
     assert charge(sent, limits, batch(10), NOON_NS + NANOS_PER_DAY // 2).by_key == {"k-a": 10}
+
+
+@pytest.mark.parametrize(("ahead_ns", "lets_in"), [(NANOS_PER_DAY, False), (2 * NANOS_PER_DAY, True)])
+def test_a_cap_outlives_a_clock_set_back_over_midnight_and_not_one_that_was_days_ahead(
+    ahead_ns: int, lets_in: bool
+) -> None:
+    limits = Limits(key_spans_per_day=10)
+    sent = charge(Sent(), limits, batch(10), NOON_NS + ahead_ns)
+
+    with nullcontext() if lets_in else pytest.raises(OverLimit, match="10 used"):
+        charge(sent, limits, batch(10), NOON_NS)
+
+
+@pytest.mark.parametrize("limits", [Limits(spans_per_second=10, spans_burst=20), Limits(bytes_per_second=10)])
+def test_who_waits_as_told_is_let_in_though_the_clock_was_set_back(tmp_path: Path, limits: Limits) -> None:
+    kept = Rates(tmp_path)
+    kept.charge(limits, batch(20, size=100), NOON_NS + 3600 * NANOS_PER_SECOND)
+    with pytest.raises(OverLimit) as refused:
+        kept.charge(limits, batch(20, size=100), NOON_NS)
+
+    kept.charge(limits, batch(20, size=100), NOON_NS + refused.value.retry_after_seconds * NANOS_PER_SECOND)
 
 
 def test_a_batch_that_one_limit_refuses_is_charged_to_none() -> None:

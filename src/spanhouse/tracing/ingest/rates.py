@@ -39,6 +39,16 @@ class Sent:
     day: int = 0
     by_key: dict[str, int] = field(default_factory=dict)
 
+    def not_after(self, now_ns: int) -> Sent:
+        """What was poured in later, on a clock that has been set back since, was poured in now: from now on it runs
+        out."""
+        if max(self.span_bucket.at_ns, self.byte_bucket.at_ns) <= now_ns:
+            return self
+        spans, size = (
+            bucket._replace(at_ns=min(bucket.at_ns, now_ns)) for bucket in (self.span_bucket, self.byte_bucket)
+        )
+        return replace(self, span_bucket=spans, byte_bucket=size)
+
     def to_json(self) -> bytes:
         """One line; what may stand after it is left from before."""
         return json.dumps([*self.span_bucket, *self.byte_bucket, self.day, self.by_key]).encode() + b"\n"
@@ -95,8 +105,8 @@ def give_back(sent: Sent, batch: Batch) -> Sent:
 
 
 def _of_day(sent: Sent, day: int) -> Sent:
-    """A later day starts from nothing; a clock that was set back does not."""
-    return replace(sent, day=day, by_key={}) if day > sent.day else sent
+    """A later day starts from nothing; a clock set back over midnight does not, one that was days ahead does."""
+    return sent if day <= sent.day <= day + 1 else replace(sent, day=day, by_key={})
 
 
 def _charge_key(sent: Sent, most: int, batch: Batch, now_ns: int) -> Sent:
@@ -119,7 +129,11 @@ class Rates:
         """Raises OverLimit; then nothing is charged."""
         try:
             with locked(self._path(batch.instance)) as file:
-                file.replace(charge(_read(file, batch.instance), limits, batch, now_ns).to_json())
+                before = _read(file, batch.instance)
+                sent = before.not_after(now_ns)
+                if sent is not before:  # kept whether or not the batch is let in: waiting must help
+                    file.replace(sent.to_json())
+                file.replace(charge(sent, limits, batch, now_ns).to_json())
         except OSError as error:
             log.error("limits cannot be kept, spans are let in", instance=batch.instance, error=str(error))
 
