@@ -19,6 +19,7 @@ RANGE_SECONDS = 24 * 3600
 TRACES_AT_ONCE = 60_000
 SPANS_PER_TRACE = 8.2
 """about; bench/spans.sql has it"""
+_BEGUN = "begun"
 _NOTE = "filled.json"
 _SPANS = Path(__file__).with_name("spans.sql")
 TRACE_IDS = 50
@@ -52,14 +53,18 @@ class Filled:
 
 
 def filled_store(directory: Path, spans: int, say: Callable[[str], None]) -> Filled:
-    """The store in `directory` with about so many spans, made now unless it is there and made the same way."""
+    """The store in `directory` with about so many spans, made now unless it is there and made the same way. Ends the
+    program rather than replace what was not made here."""
     if (directory / _NOTE).exists():
         found = filled_note(directory)
         if found.digest == _digest(spans):
             return found
     if directory.exists():
+        if any(directory.iterdir()) and not any((directory / name).exists() for name in (_BEGUN, _NOTE)):
+            raise SystemExit(f"{directory} holds something else: keep the store in a directory of its own")
         shutil.rmtree(directory)
     directory.mkdir(parents=True)
+    (directory / _BEGUN).touch()
     started = time.perf_counter()
     filled = _fill(directory, spans, say)
     (directory / _NOTE).write_text(json.dumps(asdict(filled)))
