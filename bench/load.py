@@ -7,7 +7,7 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -122,8 +122,3 @@ def _one_span(trace_id: bytes) -> bytes:
     span.start_time_unix_nano = time.time_ns()
     span.end_time_unix_nano = span.start_time_unix_nano + 1_000_000
     return request.SerializeToString()
-
-
-def in_chunks(bodies: Iterator[bytes], count: int) -> list[bytes]:
-    """The next `count` bodies."""
-    return [body for _, body in zip(range(count), bodies, strict=False)]

@@ -56,7 +56,6 @@ _NAMES = {
     plan.Intrinsic.DURATION: "span:duration",
     plan.Intrinsic.START: "span:start",
 }
-_AS_NUMBERS = (plan.Intrinsic.KIND, plan.Intrinsic.STATUS)
 
 
 def field(of: plan.Field) -> Attribute | Intrinsic:
