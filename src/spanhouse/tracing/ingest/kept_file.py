@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import threading
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import structlog
 
@@ -16,6 +17,8 @@ WRITE_SECONDS = 10.0
 """At most this often the file is written, and only if something is new."""
 
 LOOK_SECONDS = 1.0
+
+Content = TypeVar("Content")
 
 log = structlog.get_logger(__name__)
 
@@ -33,6 +36,17 @@ class KeptFile(ABC):
 
     @abstractmethod
     def _content(self) -> bytes: ...
+
+    def _before(self, parse: Callable[[bytes], Content]) -> Content | None:
+        """What a process before this one left in the file, which may not have been taken up yet. `parse` raises
+        ValueError for what it cannot read."""
+        try:
+            return parse(self._path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            log.warning(f"{self.WHAT} cannot be read, starting anew", path=str(self._path), error=str(error))
+            return None
 
     def write(self) -> bool:
         """Write what is new; False if nothing is. A disk that fails is logged, and the next call tries again."""

@@ -5,16 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-import structlog
-
 from spanhouse.base.ids import new_id
 from spanhouse.contracts.refused import NANOS_PER_HOUR, Amount, Refused, RefusedIn
 from spanhouse.tracing.ingest.kept_file import KeptFile
 
 KEPT_HOURS = 48
 """So long the console may be down without anything going uncounted."""
-
-log = structlog.get_logger(__name__)
 
 
 class RefusedFile(KeptFile):
@@ -24,7 +20,7 @@ class RefusedFile(KeptFile):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        before = _read(path)
+        before = self._before(Refused.from_json) or Refused(new_id("r"))
         self._source = before.source
         self._amounts = dict(before.amounts)
         self._pruned_hour = -1
@@ -45,13 +41,3 @@ class RefusedFile(KeptFile):
 
     def _content(self) -> bytes:
         return Refused(self._source, self._amounts.copy()).to_json()
-
-
-def _read(path: Path) -> Refused:
-    try:
-        return Refused.from_json(path.read_bytes())
-    except FileNotFoundError:
-        pass
-    except (OSError, ValueError) as error:
-        log.warning("what was refused cannot be read, starting anew", path=str(path), error=str(error))
-    return Refused(new_id("r"))

@@ -5,12 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-import structlog
-
 from spanhouse.contracts.use import KeyUses
 from spanhouse.tracing.ingest.kept_file import KeptFile
-
-log = structlog.get_logger(__name__)
 
 
 class UseFile(KeptFile):
@@ -20,7 +16,8 @@ class UseFile(KeptFile):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self._last_ns = dict(_read(path).last_ns)  # what a process before this one saw may not have been taken up yet
+        before = self._before(KeyUses.from_json) or KeyUses()
+        self._last_ns = dict(before.last_ns)
 
     def note(self, key_id: str, now_ns: int) -> None:
         """Remember that the key was used. "" stands for no key."""
@@ -30,13 +27,3 @@ class UseFile(KeptFile):
 
     def _content(self) -> bytes:
         return KeyUses(self._last_ns.copy()).to_json()
-
-
-def _read(path: Path) -> KeyUses:
-    try:
-        return KeyUses.from_json(path.read_bytes())
-    except FileNotFoundError:
-        return KeyUses()
-    except (OSError, ValueError) as error:
-        log.warning("last uses of keys cannot be read, starting anew", path=str(path), error=str(error))
-        return KeyUses()
