@@ -135,7 +135,7 @@ def test_what_makes_no_sense_is_refused_by_name(api: Client, path: str, asked: d
     assert named in answer["errors"][0]["msg"]
 
 
-@pytest.mark.parametrize("path", ["calls", "errors", "latencies?quantile=0.5", "minstep"])
+@pytest.mark.parametrize("path", ["calls", "errors", "latencies?quantile=0.5", "latencies?quantile=x", "minstep"])
 def test_nothing_is_told_to_who_may_not_read(client: Client, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
     def nobody(request: object) -> Scope:
         raise Unauthenticated("who are you")

@@ -15,6 +15,7 @@ from spanhouse.api.jaeger import MS_IN_NS, TIME_MS_MAX, answers, envelope
 from spanhouse.api.problem import json_response
 from spanhouse.base.clock import to_datetime
 from spanhouse.base.errors import Malformed
+from spanhouse.tracing.plan.scope import Scope
 from spanhouse.tracing.search.monitor import Figure, Line, MonitorQuery, monitor
 from spanhouse.tracing.spans.model import SpanKind
 from spanhouse.tracing.traces.otlp import number_text
@@ -35,17 +36,18 @@ _NAMES: Final[dict[Figure, tuple[str, str]]] = {
 
 @answers
 def latencies(request: HttpRequest) -> HttpResponse:
-    return _family(request, "latencies", _quantile(request.GET.get("quantile", "")))
+    scope = query_scope(request)
+    return _family(request, scope, "latencies", _quantile(request.GET.get("quantile", "")))
 
 
 @answers
 def calls(request: HttpRequest) -> HttpResponse:
-    return _family(request, "calls")
+    return _family(request, query_scope(request), "calls")
 
 
 @answers
 def errors(request: HttpRequest) -> HttpResponse:
-    return _family(request, "errors")
+    return _family(request, query_scope(request), "errors")
 
 
 @answers
@@ -55,8 +57,7 @@ def min_step(request: HttpRequest) -> HttpResponse:
     return envelope(MIN_STEP_MS)
 
 
-def _family(request: HttpRequest, figure: Figure, quantile: float = 0.5) -> HttpResponse:
-    scope = query_scope(request)
+def _family(request: HttpRequest, scope: Scope, figure: Figure, quantile: float = 0.5) -> HttpResponse:
     query = _query(request)
     name, told = _NAMES[figure]
     by = "service_operation" if query.by_operation else "service"
