@@ -225,6 +225,13 @@ def test_names_and_values_complete_a_query(rest: Client) -> None:
     assert values == {"values": [{"type": "string", "value": "/b", "seen": 1}], "complete": True}
 
 
+@pytest.mark.parametrize("name", ["parent", "parent.x"])
+def test_a_word_of_the_language_that_has_no_values_is_an_attribute(rest: Client, reader: FakeReader, name: str) -> None:
+    reader.spans.append(make_span(40, trace=0xABC4, attributes={name: "p"}))
+
+    assert get(rest, "values", tag=name)["values"] == [{"type": "string", "value": "p", "seen": 1}]
+
+
 @pytest.mark.report("V29")
 @pytest.mark.parametrize("tag", ["{", "a = 1", "}", "a || b"])
 def test_what_is_no_tag_is_refused(rest: Client, tag: str) -> None:

@@ -7,12 +7,12 @@ from typing import Final
 from spanhouse.base.errors import InvalidQuery, Malformed
 from spanhouse.tracing.plan.predicates import AttributeScope, Field, Intrinsic, Predicate
 from spanhouse.tracing.plan.scope import Scope, TimeRange
-from spanhouse.tracing.plan.values import FieldValue, ValueType
+from spanhouse.tracing.plan.values import ValueType
 from spanhouse.tracing.search.find import EVERYTHING
 from spanhouse.tracing.search.registry import reader
 from spanhouse.tracing.spans.model import SpanKind, StatusCode
 from spanhouse.tracing.traceql import syntax
-from spanhouse.tracing.traceql.fields import field_of
+from spanhouse.tracing.traceql.fields import INTRINSICS, field_of
 from spanhouse.tracing.traceql.parser import parse
 
 SCOPES: Final[tuple[AttributeScope, ...]] = ("resource", "span", "event", "link", "instrumentation")
@@ -81,8 +81,10 @@ def tag_named(text: str) -> Field | None:
         except InvalidQuery:
             continue
         match query.root:
-            case syntax.Filter(syntax.Attribute(of_parent=False) | syntax.Intrinsic() as field):
-                return field_of(field)
+            case syntax.Filter(syntax.Attribute(of_parent=False) as attribute):
+                return field_of(attribute)
+            case syntax.Filter(syntax.Intrinsic(name) as intrinsic) if name in INTRINSICS:  # `parent` has no values
+                return field_of(intrinsic)
     return None
 
 
@@ -95,10 +97,5 @@ def tag_values(
     """
     if isinstance(field, Intrinsic) and field in _KEYWORDS and where == EVERYTHING:
         return [("keyword", word) for word in _KEYWORDS[field][:limit]]
-    return [(value.type, value.text) for value in found_values(scope, time_range, field, limit, where)]
-
-
-def found_values(
-    scope: Scope, time_range: TimeRange, field: Field, limit: int, where: Predicate = EVERYTHING
-) -> tuple[FieldValue, ...]:
-    return reader().field_values(scope, time_range, field, limit, where).values
+    found = reader().field_values(scope, time_range, field, limit, where)
+    return [(value.type, value.text) for value in found.values]
