@@ -38,14 +38,17 @@ _NAMED: Final = ", ".join(
 _RECOMPUTE: Final = f"""
 INSERT INTO edges
 WITH
-    children AS (
-        SELECT trace_id, parent_span_id, service, status_code, start_bucket,
+    here AS (
+        SELECT trace_id, span_id, parent_span_id, service, kind, status_code, attributes_string,
             toUInt32(intDiv(start_time, {_MINUTE_NS})) AS minute,
             toUInt32(intDiv(received_at, {NANOS_PER_DAY})) AS received_day
         FROM spans
-        WHERE instance = {{instance:String}} AND kind IN (2, 5)
+        WHERE instance = {{instance:String}}
             AND start_bucket IN (SELECT arrayJoin({{buckets:Array(UInt32)}}))
-            AND toUInt32(intDiv(start_time, {_MINUTE_NS})) IN (SELECT arrayJoin({{minutes:Array(UInt32)}}))
+            AND minute IN (SELECT arrayJoin({{minutes:Array(UInt32)}}))
+    ),
+    children AS (
+        SELECT trace_id, parent_span_id, service, status_code, minute, received_day FROM here WHERE kind IN (2, 5)
     ),
     parents AS (
         SELECT trace_id, span_id, any(service) AS service, any(kind) AS kind
@@ -56,14 +59,10 @@ WITH
         GROUP BY trace_id, span_id
     ),
     clients AS (
-        SELECT trace_id, span_id, service, status_code,
-            toUInt32(intDiv(start_time, {_MINUTE_NS})) AS minute,
-            toUInt32(intDiv(received_at, {NANOS_PER_DAY})) AS received_day,
+        SELECT trace_id, span_id, service, status_code, minute, received_day,
             arrayFirst(name -> name != '', [{_NAMED}]) AS called
-        FROM spans
-        WHERE instance = {{instance:String}} AND kind IN (3, 4) AND called != ''
-            AND start_bucket IN (SELECT arrayJoin({{buckets:Array(UInt32)}}))
-            AND toUInt32(intDiv(start_time, {_MINUTE_NS})) IN (SELECT arrayJoin({{minutes:Array(UInt32)}}))
+        FROM here
+        WHERE kind IN (3, 4) AND called != ''
     ),
     answers AS (
         SELECT trace_id, parent_span_id
@@ -85,8 +84,7 @@ WHERE (trace_id, span_id) NOT IN (SELECT trace_id, parent_span_id FROM answers)
 GROUP BY received_day, minute, service, called
 UNION ALL
 SELECT {{instance:String}}, received_day, minute, {{version:UInt64}}, '', '', 0, 0
-FROM (SELECT received_day, minute FROM children UNION ALL SELECT received_day, minute FROM clients)
-GROUP BY received_day, minute
+FROM here GROUP BY received_day, minute
 """
 
 _FORGET: Final = """
