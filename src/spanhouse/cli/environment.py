@@ -93,6 +93,6 @@ def parse_moment(text: str, now: datetime) -> datetime:
 def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError as error:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
         raise Malformed(f"{text!r} is neither a duration such as 90d nor a date such as 2027-01-31") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -78,6 +78,6 @@ def _moment(text: str) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(text.strip())
-    except ValueError as error:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
         raise Malformed(_("Please enter a time such as 2026-11-24 14:03:07.")) from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
