@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from spanhouse.base.errors import NotFound, Unauthenticated
+from spanhouse.base.errors import Malformed, NotFound, Unauthenticated
 from spanhouse.customers.accounts import selectors, services
 from spanhouse.customers.accounts.models import LoginLink, User
 from tests.kit.accounts import NOON, operator, shop
@@ -72,3 +72,13 @@ def test_user_names_are_one_in_any_case() -> None:
 def test_an_account_that_is_not_there_is_not_found() -> None:
     with pytest.raises(NotFound):
         selectors.get_account("a-nobody")
+
+
+@pytest.mark.parametrize("username", ["", " ", "x" * 255, "alice"])
+def test_a_name_that_nobody_can_have_is_refused(username: str) -> None:
+    account, _, _ = operator()
+
+    with pytest.raises(Malformed, match="user name"):
+        services.create_member(account, username, now=NOON)
+
+    assert User.objects.count() == 1

@@ -46,8 +46,14 @@ def create_member(
     is_operator: bool = False,
     by: By = SYSTEM,
 ) -> User:
-    """A new user who acts for `account`; has no password yet. `granting.add_member` takes one who is there already."""
-    user = User.objects.create_user(username, is_operator=is_operator, created_at=now)
+    """A new user who acts for `account`; has no password yet. `granting.add_member` takes one who is there already.
+
+    Raises Malformed for a name that is none or is taken.
+    """
+    try:
+        user = User.objects.create_user(username, is_operator=is_operator, created_at=now)
+    except ValidationError as error:
+        raise Malformed(f"user name: {' '.join(error.messages)}") from error
     granting.add_member(account, user, role, now=now, by=by)
     return user
 
