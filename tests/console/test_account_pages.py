@@ -336,6 +336,27 @@ def test_a_grant_is_given_and_revoked() -> None:
     assert Grant.objects.get().revoked_at == NOON
 
 
+@pytest.mark.parametrize(
+    ("path", "form"),
+    [
+        ("/account/instances", {"name": "\0"}),
+        ("/account/members/add", {"username": "x\0", "role": "viewer"}),
+        ("/account/members/add", {"account": "a\0", "username": "x", "role": "viewer"}),
+        ("/account/grants/g%00/revoke", {}),
+        ("/instance", {"instance": "\0"}),
+        ("/keys", {"scope": "ingest", "name": "\0"}),
+        ("/keys/k%00/revoke", {}),
+    ],
+)
+def test_a_nul_character_is_refused_before_a_database_sees_it(path: str, form: dict[str, str]) -> None:
+    operator()
+    account, bob, _ = shop()
+
+    answer = browser(bob).post(path, {"account": account.pk, **form})
+
+    assert answer.status_code == 400
+
+
 def test_a_grant_to_a_person_is_listed_by_the_persons_name() -> None:
     operator()
     account, bob, _ = shop()

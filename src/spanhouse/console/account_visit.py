@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from spanhouse.base.clock import to_datetime
 from spanhouse.base.errors import Conflict, Forbidden, Malformed, NotFound, Refused
-from spanhouse.console.visit import bare, clock
+from spanhouse.console.visit import bare, clock, refuse_nul
 from spanhouse.customers.accounts import access, selectors, services
 from spanhouse.customers.accounts.audit.actors import By
 from spanhouse.customers.accounts.audit.requests import by_request
@@ -72,6 +72,7 @@ def of_account(operation: Operation) -> Callable[[View[P]], Callable[Concatenate
         @login_required
         @wraps(view)
         def wrapped(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+            refuse_nul(request, kwargs.values())
             user: User = request.user  # type: ignore[assignment]
             now = to_datetime(clock().now_ns())
             account = _account(request, user, operation, now)

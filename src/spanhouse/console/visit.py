@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import wraps
@@ -10,6 +10,7 @@ from typing import Any, Concatenate, ParamSpec
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -52,12 +53,20 @@ def clock() -> Clock:
     return settings.CLOCK
 
 
+def refuse_nul(request: HttpRequest, parts: Iterable[object] = ()) -> None:
+    """No browser's form sends a NUL character, and PostgreSQL cannot even compare with one. Raises BadRequest."""
+    sent = (value for values in request.POST.lists() for value in values[1])
+    if any("\0" in str(text) for text in (*parts, *sent)):
+        raise BadRequest("text holds no NUL character")
+
+
 def visited(view: View[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
     """Gives the view a Visit; answers for it when nobody is logged in, nothing may be read, or a read fails."""
 
     @login_required
     @wraps(view)
     def wrapped(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        refuse_nul(request, kwargs.values())
         now_ns = clock().now_ns()
         reading = _reading(request, needs_of(view), to_datetime(now_ns))
         if reading is None:

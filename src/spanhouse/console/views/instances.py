@@ -8,7 +8,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
 from spanhouse.base.clock import to_datetime
-from spanhouse.console.visit import clock
+from spanhouse.console.visit import clock, refuse_nul
 from spanhouse.customers.instances import access, selectors
 
 
@@ -16,6 +16,7 @@ from spanhouse.customers.instances import access, selectors
 @login_required
 def choose(request: HttpRequest) -> HttpResponse:
     """Another person's instance, or one that is gone, leaves the choice as it was."""
+    refuse_nul(request)
     now = to_datetime(clock().now_ns())
     wished = request.POST.get("instance", "")
     if access.instances_seen(request.user, now).filter(pk=wished).exists():  # type: ignore[arg-type]
