@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 from typing import Annotated, Final
 
 from django.conf import settings
+from django.http import HttpRequest
 from ninja import Field, Schema
 
 from spanhouse.base.clock import NANOS_PER_SECOND
 from spanhouse.base.errors import Malformed
-from spanhouse.tracing.plan.scope import TimeRange
+from spanhouse.tracing.plan.scope import Scope, TimeRange
 from spanhouse.tracing.search.find import parse_duration_text
 
 LAST_TIME: Final = 2**63 - 1
@@ -46,6 +47,12 @@ Duration = Annotated[
         examples=["100ms"],
     ),
 ]
+
+
+class Asking(HttpRequest):
+    """A request of someone who may read: `app.QueryToken` has said what."""
+
+    auth: Scope
 
 
 class Within(Schema):

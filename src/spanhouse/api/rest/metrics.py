@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import math
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from ninja import Field, Query, Router
 
-from spanhouse.api.problem import json_text_response
+from spanhouse.api.problem import json_response
 from spanhouse.api.rest import asked, schemas
 from spanhouse.api.rest.answers import answers, statements_json
+from spanhouse.api.rest.asked import Asking
 from spanhouse.base.errors import Malformed
 from spanhouse.tracing.plan.metrics import Exemplar, MetricSeries
-from spanhouse.tracing.plan.scope import Scope, TimeRange
+from spanhouse.tracing.plan.scope import TimeRange
 from spanhouse.tracing.search import find, metrics
 from spanhouse.tracing.traces.otlp import number_text, value_json
 
@@ -32,19 +32,18 @@ class MetricsAsked(asked.Within):
 
 
 @router.get("/metrics", response=answers(schemas.Metrics), summary="A metric over time")
-def measure(request: HttpRequest, wanted: Query[MetricsAsked]) -> HttpResponse:
+def measure(request: Asking, wanted: Query[MetricsAsked]) -> HttpResponse:
     """Points at the start of steps that are whole multiples of their length, so that a moving range keeps them."""
-    scope: Scope = request.auth  # type: ignore[attr-defined]
     if not find.is_metrics(wanted.q):
         raise Malformed("q asks for spans: send it to /api/v1/traces, or end it in a function such as | rate()")
     time_range = _not_empty(wanted.range())
     if wanted.instant:
-        measured = metrics.at_once(scope, wanted.q, time_range)
+        measured = metrics.at_once(request.auth, wanted.q, time_range)
     else:
         step = asked.duration(wanted.step, "step")
         if step == 0:
             raise Malformed("step is longer than 0")
-        measured = metrics.over_time(scope, wanted.q, time_range, step, wanted.exemplars)
+        measured = metrics.over_time(request.auth, wanted.q, time_range, step, wanted.exemplars)
     answer = measured.answer
     body = {
         "name": measured.name,
@@ -54,7 +53,7 @@ def measure(request: HttpRequest, wanted: Query[MetricsAsked]) -> HttpResponse:
         "warnings": list(answer.warnings),
         **({"statements": statements_json(answer.statements)} if wanted.explain else {}),
     }
-    return json_text_response(json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")))
+    return json_response(body)
 
 
 def _not_empty(time_range: TimeRange) -> TimeRange:

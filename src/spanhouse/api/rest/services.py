@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from django.http import HttpRequest
 from ninja import Field, Query, Router
 
 from spanhouse.api.rest import asked, schemas
 from spanhouse.api.rest.answers import answers
+from spanhouse.api.rest.asked import Asking
 from spanhouse.base.clock import NANOS_PER_SECOND
 from spanhouse.tracing.plan.requests import RedPoint, RedRow
-from spanhouse.tracing.plan.scope import Scope, TimeRange
+from spanhouse.tracing.plan.scope import TimeRange
 from spanhouse.tracing.search.registry import reader
 from spanhouse.tracing.spans.model import SpanKind
 from spanhouse.tracing.store.protocols import OPERATIONS_DEFAULT
@@ -33,18 +33,18 @@ class SeriesAsked(asked.Within):
 
 
 @router.get("/services", response=answers(schemas.Services), summary="Services with their rates")
-def services(request: HttpRequest, wanted: Query[asked.Within]) -> dict[str, Any]:
+def services(request: Asking, wanted: Query[asked.Within]) -> dict[str, Any]:
     """Counts entry spans (server, consumer) or, where a service has none, all. Whole minutes."""
     time_range = wanted.range()
-    rows = reader().services(_scope(request), time_range)
+    rows = reader().services(request.auth, time_range)
     return {"services": [{"service": row.service, **_rates(row, time_range)} for row in rows]}
 
 
 @router.get("/operations", response=answers(schemas.Operations), summary="Operations with their rates")
-def operations(request: HttpRequest, wanted: Query[OperationsAsked]) -> dict[str, Any]:
+def operations(request: Asking, wanted: Query[OperationsAsked]) -> dict[str, Any]:
     """By service, name and kind of span. Whole minutes."""
     time_range = wanted.range()
-    rows = reader().operations(_scope(request), time_range, wanted.service, limit=wanted.limit)
+    rows = reader().operations(request.auth, time_range, wanted.service, limit=wanted.limit)
     found = [
         {"service": row.service, "name": row.name, "kind": _kind(row.kind), **_rates(row, time_range)} for row in rows
     ]
@@ -52,9 +52,9 @@ def operations(request: HttpRequest, wanted: Query[OperationsAsked]) -> dict[str
 
 
 @router.get("/edges", response=answers(schemas.Edges), summary="Who calls whom")
-def edges(request: HttpRequest, wanted: Query[asked.Within]) -> dict[str, Any]:
+def edges(request: Asking, wanted: Query[asked.Within]) -> dict[str, Any]:
     """Calls from service to service, counted once each. Whole minutes."""
-    found = reader().edges(_scope(request), wanted.range())
+    found = reader().edges(request.auth, wanted.range())
     return {
         "edges": [
             {"parent": edge.parent, "child": edge.child, "calls": edge.calls, "errors": edge.errors} for edge in found
@@ -63,16 +63,11 @@ def edges(request: HttpRequest, wanted: Query[asked.Within]) -> dict[str, Any]:
 
 
 @router.get("/series", response=answers(schemas.RedSeries), summary="Rates, errors and durations over time")
-def series(request: HttpRequest, wanted: Query[SeriesAsked]) -> dict[str, Any]:
+def series(request: Asking, wanted: Query[SeriesAsked]) -> dict[str, Any]:
     """Of all services together, of one, or of one operation; percentiles are within 0.4 %."""
     step = wanted.step_minutes * _MINUTE
-    points = reader().red_series(_scope(request), wanted.range(), step, wanted.service, wanted.operation)
+    points = reader().red_series(request.auth, wanted.range(), step, wanted.service, wanted.operation)
     return {"step_seconds": wanted.step_minutes * 60, "points": [_point(point) for point in points]}
-
-
-def _scope(request: HttpRequest) -> Scope:
-    scope: Scope = request.auth  # type: ignore[attr-defined]
-    return scope
 
 
 def _rates(row: RedRow, time_range: TimeRange) -> dict[str, Any]:

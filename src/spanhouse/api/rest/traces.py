@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from ninja import Field, Query, Router
 
 from spanhouse.api.problem import json_response, json_text_response
 from spanhouse.api.rest import asked, cursor, schemas
 from spanhouse.api.rest.answers import answers, statements_json
+from spanhouse.api.rest.asked import Asking
 from spanhouse.base import limits
 from spanhouse.base.errors import Malformed, NotFound
 from spanhouse.tracing.plan.requests import FoundSpanset, FoundTrace, Order, Place, SearchAnswer, StoredTrace
-from spanhouse.tracing.plan.scope import Scope
 from spanhouse.tracing.search import find
 from spanhouse.tracing.traces.json_text import with_list
 from spanhouse.tracing.traces.otlp import attributes_json, resource_spans_text
@@ -71,9 +70,9 @@ class Search(asked.Within):
 
 
 @router.get("/traces", response=answers(schemas.Traces), summary="Search for traces")
-def search(request: HttpRequest, wanted: Query[Search]) -> HttpResponse:
+def search(request: Asking, wanted: Query[Search]) -> HttpResponse:
     """Newest or slowest first. A page goes on where its cursor says, whatever has arrived since the first page."""
-    scope: Scope = request.auth  # type: ignore[attr-defined]
+    scope = request.auth
     question = wanted.fingerprint()
     known = cursor.read(wanted.cursor, question) if wanted.cursor else None
     time_range = known.range if known else wanted.range()
@@ -98,22 +97,21 @@ def search(request: HttpRequest, wanted: Query[Search]) -> HttpResponse:
 
 
 @router.get("/traces/{trace_id}", response=answers(schemas.TraceColumns), summary="One trace as columns", by_alias=True)
-def trace(request: HttpRequest, trace_id: TraceId) -> HttpResponse:
+def trace(request: Asking, trace_id: TraceId) -> HttpResponse:
     """What the waterfall draws: the tree, own times, the critical path, and what does not fit."""
     found = _find(request, trace_id)
-    columns = payload(build(found.spans), truncated=found.truncated)
-    return json_text_response(json.dumps(columns, ensure_ascii=False, separators=(",", ":")))
+    return json_response(payload(build(found.spans), truncated=found.truncated))
 
 
 @router.get("/traces/{trace_id}/otlp", response=answers(schemas.TracesData), summary="One trace as OTLP")
-def trace_otlp(request: HttpRequest, trace_id: TraceId) -> HttpResponse:
+def trace_otlp(request: Asking, trace_id: TraceId) -> HttpResponse:
     """As it was sent, every attribute of every span."""
     return json_text_response(with_list({}, "resourceSpans", resource_spans_text(_find(request, trace_id).spans)))
 
 
 @router.get("/traces/{trace_id}/spans/{span_id}", response=answers(schemas.TracesData), summary="One span as OTLP")
 def span(
-    request: HttpRequest, trace_id: TraceId, span_id: Annotated[str, Field(pattern="^[0-9a-fA-F]{1,16}$")]
+    request: Asking, trace_id: TraceId, span_id: Annotated[str, Field(pattern="^[0-9a-fA-F]{1,16}$")]
 ) -> HttpResponse:
     """With its resource and scope. Several spans of one id are all given."""
     wanted = find.parse_span_id(span_id)
@@ -123,9 +121,8 @@ def span(
     return json_text_response(with_list({}, "resourceSpans", resource_spans_text(spans)))
 
 
-def _find(request: HttpRequest, trace_id: str) -> StoredTrace:
-    scope: Scope = request.auth  # type: ignore[attr-defined]
-    return find.trace(scope, find.parse_trace_id(trace_id))
+def _find(request: Asking, trace_id: str) -> StoredTrace:
+    return find.trace(request.auth, find.parse_trace_id(trace_id))
 
 
 def _place(found: FoundTrace) -> Place:

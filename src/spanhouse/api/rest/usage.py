@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from django.http import HttpRequest
 from ninja import Field, Query, Router
 
 from spanhouse.api.rest import asked, schemas
 from spanhouse.api.rest.answers import answers
+from spanhouse.api.rest.asked import Asking
 from spanhouse.base.clock import to_datetime
 from spanhouse.base.errors import Forbidden, Malformed
 from spanhouse.contracts.refused import NANOS_PER_HOUR, Amount
 from spanhouse.customers.instances import refused as told
-from spanhouse.tracing.plan.scope import Scope, TimeRange
+from spanhouse.tracing.plan.scope import TimeRange
 from spanhouse.tracing.search.registry import reader
 
 router = Router(tags=["usage"])
@@ -34,10 +34,9 @@ class Received(asked.Within):
 
 
 @router.get("/usage", response=answers(schemas.Usage), summary="Spans and bytes received")
-def usage(request: HttpRequest, wanted: Query[Received]) -> dict[str, Any]:
+def usage(request: Asking, wanted: Query[Received]) -> dict[str, Any]:
     """In total, by service, and by hour of receipt; every hour that the range touches counts whole."""
-    scope: Scope = request.auth  # type: ignore[attr-defined]
-    rows = reader().usage(scope, wanted.range())
+    rows = reader().usage(request.auth, wanted.range())
     by_service: dict[str, list[int]] = defaultdict(lambda: [0, 0])
     for row in rows:
         by_service[row.service][0] += row.spans
@@ -60,14 +59,13 @@ def usage(request: HttpRequest, wanted: Query[Received]) -> dict[str, Any]:
 
 
 @router.get("/usage/refused", response=answers(schemas.Refused), summary="Spans and bytes refused, and why")
-def refused(request: HttpRequest, wanted: Query[Received]) -> dict[str, Any]:
+def refused(request: Asking, wanted: Query[Received]) -> dict[str, Any]:
     """In total, by reason, and by hour of receipt. A batch that is sent again and refused again counts again. Shown
     within about 20 seconds and kept for 400 days; for who may read all services."""
-    scope: Scope = request.auth  # type: ignore[attr-defined]
-    if scope.services is not None:
+    if request.auth.services is not None:
         raise Forbidden("what was refused is not known by service: it is shown to who may read all of them")
     time_range = wanted.range()
-    amounts = told.amounts(scope.instance, time_range.start // NANOS_PER_HOUR, time_range.end // NANOS_PER_HOUR)
+    amounts = told.amounts(request.auth.instance, time_range.start // NANOS_PER_HOUR, time_range.end // NANOS_PER_HOUR)
     by_reason: dict[str, Amount] = defaultdict(Amount)
     for at, amount in amounts.items():
         by_reason[at.reason] = _sum(by_reason[at.reason], amount)
