@@ -294,6 +294,8 @@ def test_times_may_have_an_offset_even_with_its_plus_read_as_a_blank(
         ({"query.startTimeMax": "yesterday"}, "query.startTimeMax"),
         ({"query.startTimeMax": "2026-13-01T00:00:00Z"}, "query.startTimeMax"),
         ({"query.startTimeMax": "2026-02-30T00:00:00Z"}, "query.startTimeMax"),
+        ({"query.startTimeMax": "0000-01-01T00:00:00Z"}, "query.startTimeMax"),
+        ({"query.startTimeMax": "2026-11-25T00:00:00+24:00"}, "query.startTimeMax"),
         ({"query.startTimeMax": "2020-01-01T00:00:00Z"}, "before"),
         ({"query.durationMin": "soon"}, "query.durationMin"),
         ({"query.durationMin": "2s", "query.durationMax": "1s"}, "shorter"),

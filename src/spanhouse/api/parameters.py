@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import calendar
+import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from django.http import HttpRequest
 
 from spanhouse.base import limits
+from spanhouse.base.clock import NANOS_PER_SECOND
 from spanhouse.base.errors import Malformed
 from spanhouse.tracing.plan.scope import TimeRange
 from spanhouse.tracing.search.find import parse_duration_text
 
 ALL_TIME: Final = TimeRange(0, 2**64 - 1)
 _TIME_DIGITS_MAX: Final = 30
+_RFC3339: Final = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9})\d*)?(?:[Zz]|([+ -])(\d\d):(\d\d))", re.ASCII
+)
 
 
 def whole_number(parameters: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
@@ -58,6 +65,27 @@ def _moment(parameters: Mapping[str, str], name: str, unit_ns: int) -> Decimal |
     if not value.is_finite() or not 0 <= value * unit_ns <= ALL_TIME.end:
         raise Malformed(f"{name} is a time since 1970 in {'s' if unit_ns == 10**9 else 'µs'}, not {text[:40]!r}")
     return value * unit_ns or None
+
+
+def rfc3339(text: str) -> int | None:
+    """ns since 1970, negative before; None where it is no such time, or has no offset. Digits past the ns are dropped.
+
+    Some clients send the `+` of an offset as it is, and it arrives as a blank.
+    """
+    found = _RFC3339.fullmatch(text)
+    if found is None:
+        return None
+    year, month, day, hour, minute, second = (int(found[number]) for number in range(1, 7))
+    ahead_hours, ahead_minutes = int(found[9] or 0), int(found[10] or 0)
+    try:
+        written = datetime(year, month, day, hour, minute, tzinfo=UTC)
+    except ValueError:
+        return None
+    if second > 60 or ahead_hours > 23 or ahead_minutes > 59:
+        return None
+    ahead = (ahead_hours * 60 + ahead_minutes) * (-1 if found[8] == "-" else 1)
+    seconds = calendar.timegm(written.timetuple()) + second - ahead * 60
+    return seconds * NANOS_PER_SECOND + int((found[7] or "").ljust(9, "0"))
 
 
 def accepts_protobuf(request: HttpRequest) -> bool:

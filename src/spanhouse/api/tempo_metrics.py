@@ -11,7 +11,6 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
@@ -28,6 +27,7 @@ from spanhouse.tracing.plan.scope import TimeRange
 from spanhouse.tracing.search import metrics
 from spanhouse.tracing.spans.model import AttributeValue
 from spanhouse.tracing.store.metrics.labels import META_ERROR, META_TYPE
+from spanhouse.tracing.traces.otlp import number_text, value_json
 
 NAME: Final = "__name__"
 MISSING: Final = "nil"
@@ -50,7 +50,6 @@ _UNITS: Final = {
     "y": 365 * 86_400 * NANOS_PER_SECOND,
 }
 _DURATION_PART: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h|d|w|y)", re.ASCII)
-_RFC3339: Final = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 answers = answers_errors(text_answer)
 
@@ -100,7 +99,7 @@ def _moment(asked: Mapping[str, str], name: str, absent: int) -> int:
     text = asked.get(name, "").strip()
     if not text:
         return absent
-    at = _rfc3339(text) if len(text) <= _TEXT_MAX else None
+    at = parameters.rfc3339(text) if len(text) <= _TEXT_MAX else None
     if at is None:
         whole = text.isascii() and text.isdigit()
         at = _decimal(text, 1 if whole and len(text) > _SECONDS_DIGITS_MAX else NANOS_PER_SECOND)
@@ -110,19 +109,6 @@ def _moment(asked: Mapping[str, str], name: str, absent: int) -> int:
             f"not {text[:_TEXT_MAX]!r}"
         )
     return at
-
-
-def _rfc3339(text: str) -> int | None:
-    written = _RFC3339.fullmatch(text)
-    if written is None:
-        return None
-    day, time, fraction, zone = written.groups()
-    try:
-        moment = datetime.fromisoformat(f"{day}T{time}{'+00:00' if zone in 'Zz' else zone}").astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-    whole = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    return (whole.days * 86_400 + whole.seconds) * NANOS_PER_SECOND + int((fraction or "0").ljust(9, "0"))
 
 
 def _decimal(text: str, unit: int) -> int | None:
@@ -213,38 +199,18 @@ def _labels(series: MetricSeries, name: str) -> list[dict[str, Any]]:
 
 
 def _label(key: str, value: AttributeValue) -> dict[str, Any]:
-    return {"key": key, "value": _any_value(value)}
-
-
-def _any_value(value: AttributeValue) -> dict[str, Any]:
-    match value:
-        case None:
-            return {"stringValue": MISSING}
-        case bool():
-            return {"boolValue": value}
-        case int():
-            return {"intValue": str(value)}
-        case float():
-            return {"doubleValue": value if math.isfinite(value) else _infinite(value)}
-        case list():
-            return {"arrayValue": {"values": [_any_value(item) for item in value]}}
-    return {"stringValue": value if isinstance(value, str) else str(value)}
+    return {"key": key, "value": {"stringValue": MISSING} if value is None else value_json(value)}
 
 
 def _exemplar(exemplar: Exemplar, labels: list[dict[str, Any]]) -> dict[str, Any]:
     """Grafana finds the trace by the label `trace:id`."""
     ids = [_label("trace:id", exemplar.trace_id.hex()), _label("span:id", exemplar.span_id.hex())]
-    value = exemplar.value if math.isfinite(exemplar.value) else _infinite(exemplar.value)
+    value = exemplar.value if math.isfinite(exemplar.value) else number_text(exemplar.value)
     return {"labels": [*ids, *labels], "value": value, "timestampMs": str(exemplar.at // _NANOS_PER_MS)}
 
 
 def _number(value: float) -> str:
-    return repr(value) if math.isfinite(value) else f'"{_infinite(value)}"'
-
-
-def _infinite(value: float) -> str:
-    """As protobuf's JSON has it."""
-    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return repr(value) if math.isfinite(value) else f'"{number_text(value)}"'
 
 
 def _json(value: object) -> str:

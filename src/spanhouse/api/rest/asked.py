@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from typing import Annotated, Final
 
@@ -10,6 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from ninja import Field, Schema
 
+from spanhouse.api import parameters
 from spanhouse.base.clock import NANOS_PER_SECOND
 from spanhouse.base.errors import Malformed
 from spanhouse.tracing.plan.scope import Scope, TimeRange
@@ -18,7 +18,6 @@ from spanhouse.tracing.search.find import parse_duration_text
 LAST_TIME: Final = 2**63 - 1
 """ns; in 2262"""
 _DEFAULT_LENGTH: Final = 3600 * NANOS_PER_SECOND
-_RFC3339: Final = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _UNITS: Final = ((11, NANOS_PER_SECOND), (14, 1_000_000), (17, 1_000), (20, 1))
 """(fewer digits than this, ns): 10 digits are seconds today, 13 ms, 16 µs, 19 ns."""
 _TEXT_MAX: Final = 64
@@ -72,7 +71,7 @@ class Within(Schema):
 
 def moment(text: str, name: str) -> int:
     """ns since 1970. Raises Malformed."""
-    at = _since_epoch(text) if text.isdigit() else _rfc3339(text)
+    at = _since_epoch(text) if text.isdigit() else parameters.rfc3339(text)
     if at is None or not 0 <= at <= LAST_TIME:
         raise Malformed(f"{name} is no time from 1970 to 2262: {text[:40]!r}")
     return at
@@ -91,16 +90,3 @@ def rfc3339(at_ns: int) -> str:
 
 def _since_epoch(digits: str) -> int | None:
     return next((int(digits) * unit for fewer, unit in _UNITS if len(digits) < fewer), None)
-
-
-def _rfc3339(text: str) -> int | None:
-    written = _RFC3339.fullmatch(text)
-    if written is None:
-        return None
-    day, time, fraction, zone = written.groups()
-    try:
-        at = datetime.fromisoformat(f"{day}T{time}{'+00:00' if zone in 'Zz' else zone}").astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-    whole = at - datetime(1970, 1, 1, tzinfo=UTC)
-    return (whole.days * 86_400 + whole.seconds) * NANOS_PER_SECOND + int((fraction or "0").ljust(9, "0"))
