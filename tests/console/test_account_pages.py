@@ -9,7 +9,9 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from spanhouse.base.clock import FixedClock
@@ -21,7 +23,9 @@ from spanhouse.customers.agreements import selectors as agreements
 from spanhouse.customers.agreements import services as agreement_services
 from spanhouse.customers.agreements.models import Acceptance
 from spanhouse.customers.agreements.policy import FIGURES, Kind
-from spanhouse.customers.instances import granting, services
+from spanhouse.customers.instances import granting, selectors, service_life, services
+from spanhouse.customers.instances.holds import Hold
+from spanhouse.customers.instances.limits import set_limits
 from spanhouse.customers.instances.models import Instance, Key
 from tests.kit.accounts import NOON, declare, operator, shop
 
@@ -483,6 +487,62 @@ def test_an_instance_is_released_with_one_confirmation() -> None:
     assert (wrong.status_code, right.status_code) == (400, 302)
     assert Instance.objects.get(pk=web.pk).release == "customer"
     assert "Released" in client.get("/account/instances").content.decode()
+
+
+def test_more_instances_take_no_more_questions_to_the_database() -> None:
+    operator()
+    account, bob, web = shop()
+    client = browser(bob)
+    service_life.place_hold(web, Hold.MEASURE, "floods the network", now=NOON)
+    with CaptureQueriesContext(connection) as few:
+        assert "floods the network" in client.get("/account/instances").content.decode()
+
+    for name in ("one", "two", "three"):
+        services.create_instance(account, name, now=NOON, retention_days=3)
+    with CaptureQueriesContext(connection) as many:
+        assert "three" in client.get("/account/instances").content.decode()
+
+    assert len(many) == len(few)
+
+
+@pytest.mark.clause("R7")
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"limits": '{"spans_per_second": 0}'},
+        {"spans_per_second": "0"},
+        {"region": "elsewhere"},
+        {"right": "own"},
+        {"term_ends_at": "2099-01-01"},
+        {"released_at": ""},
+        {"account_id": "a-x"},
+        {"outside_contract": "on"},
+    ],
+)
+def test_a_form_changes_no_setting_that_is_the_operators(setting: dict[str, str]) -> None:
+    operator()
+    account, bob, web = shop()
+    set_limits(web, {"spans_per_second": 5}, now=NOON)
+    before = Instance.objects.filter(pk=web.pk).values().get()
+
+    answer = browser(bob).post(f"/account/instances/{web.pk}", {"account": account.pk, "name": "new", **setting})
+
+    assert answer.status_code == 302
+    assert Instance.objects.filter(pk=web.pk).values().get() == {**before, "name": "new"}
+    assert not Account.objects.get(pk=account.pk).outside_contract
+
+
+@pytest.mark.clause("R7")
+def test_no_customer_lifts_a_suspension() -> None:
+    operator()
+    account, bob, web = shop()
+    service_life.place_hold(web, Hold.MEASURE, "floods the network", now=NOON)
+
+    answer = browser(bob).post(f"/account/instances/{web.pk}", {"account": account.pk, "intake": "on", "name": "new"})
+
+    assert answer.status_code == 403
+    assert Instance.objects.get(pk=web.pk).name == "shop"
+    assert selectors.instance_grant(web).ingest is False
 
 
 def test_intake_is_switched_off_and_on() -> None:

@@ -20,8 +20,9 @@ from spanhouse.customers.instances import selectors, service_life, services, sta
 def instances(visit: AccountVisit) -> HttpResponse:
     if visit.request.method == "POST":
         return _create(visit)
+    holds = standing.holds_by_instance(visit.account)
     rows = [
-        {"instance": instance, "why": standing.why_suspended(instance, visit.now)}
+        {"instance": instance, "why": standing.why_suspended(instance, visit.now, holds[instance.pk])}
         for instance in selectors.instances_of_account(visit.account)
     ]
     context = {"rows": rows, "retention_days": settings.RETENTION_DAYS_NEW, "retention_days_max": RETENTION_DAYS_MAX}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 
 from django.conf import settings
@@ -111,9 +110,7 @@ def current_grants() -> Grants:
     """All Grants of this moment, never older than their version says."""
     # The version is read first: rows may then be newer than it, and the change that made them publishes again.
     row = GrantsVersion.objects.first()
-    holds = defaultdict(list)
-    for hold in HoldRow.objects.filter(lifted_at=None):
-        holds[hold.instance_id].append(hold)
+    holds = standing.holds_by_instance()
     instances = [instance_grant(instance, holds[instance.pk]) for instance in Instance.objects.all()]
     keys = [key_grant(key) for key in Key.objects.filter(revoked_at=None)]
     return Grants(

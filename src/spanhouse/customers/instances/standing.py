@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -11,6 +12,7 @@ from spanhouse.contracts.grant import InstanceGrant
 from spanhouse.contracts.limits import Limits
 from spanhouse.customers.accounts.access import is_trusted
 from spanhouse.customers.accounts.audit.actors import By
+from spanhouse.customers.accounts.models import Account
 from spanhouse.customers.instances.holds import Hold, Right, State
 from spanhouse.customers.instances.models import HoldRow, Instance
 
@@ -20,6 +22,15 @@ _INTAKE_OFF = "intake of this instance is switched off"
 
 def live_holds(instance: Instance) -> list[HoldRow]:
     return list(HoldRow.objects.filter(instance=instance, lifted_at=None))
+
+
+def holds_by_instance(account: Account | None = None) -> defaultdict[str, list[HoldRow]]:
+    """Live holds in one read, of this account's instances or of all; an empty list where there is none."""
+    holds: defaultdict[str, list[HoldRow]] = defaultdict(list)
+    live = HoldRow.objects.filter(lifted_at=None)
+    for hold in live if account is None else live.filter(instance__account=account):
+        holds[hold.instance_id].append(hold)
+    return holds
 
 
 def state_of(instance: Instance, holds: Sequence[HoldRow]) -> State:
@@ -48,9 +59,9 @@ def grant_of(instance: Instance, holds: Sequence[HoldRow]) -> InstanceGrant:
     )
 
 
-def why_suspended(instance: Instance, now: datetime) -> str:
-    """What a person is told about an instance that is not in service; "" when it is."""
-    holds = live_holds(instance)
+def why_suspended(instance: Instance, now: datetime, holds: Sequence[HoldRow] | None = None) -> str:
+    """What a person is told about an instance out of service; "" for one in it. `holds`: its live ones, if at hand."""
+    holds = live_holds(instance) if holds is None else holds
     return "" if state_of(instance, holds).is_active(now) else _denial(instance, holds)
 
 
