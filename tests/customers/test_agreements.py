@@ -82,6 +82,13 @@ def test_a_paper_states_its_figures_and_no_others(kind: Kind, language: str) -> 
     assert "{" not in filled(kind, language, stated_in(kind, {}))
 
 
+@pytest.mark.parametrize(("language", "words"), [("en", "takes no orders"), ("zh-hans", "不受理订单")])
+def test_the_description_says_what_the_program_does_not_do_yet(language: str, words: str) -> None:
+    clauses = {block.number: block.text for block in blocks(template(Kind.SERVICE_DESCRIPTION, language))}
+
+    assert words in clauses["5.1"]
+
+
 @pytest.mark.clause("P1")
 def test_clauses_that_limit_liability_or_choose_law_and_court_are_marked() -> None:
     marked = {block.number for block in blocks(template(Kind.GENERAL_TERMS, "en")) if block.marked}
