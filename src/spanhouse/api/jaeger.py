@@ -14,7 +14,7 @@ from spanhouse.api.notices import Notices
 from spanhouse.api.problem import answers_errors, json_response, json_text_response
 from spanhouse.base.errors import Malformed, NotFound
 from spanhouse.tracing.plan.requests import StoredTrace
-from spanhouse.tracing.plan.scope import Scope, TimeRange
+from spanhouse.tracing.plan.scope import ALL_TIME, Scope, TimeRange
 from spanhouse.tracing.search import find
 from spanhouse.tracing.search import jaeger as asking
 from spanhouse.tracing.search.registry import reader
@@ -48,7 +48,7 @@ answers = answers_errors(_failed)
 @answers
 def services(request: HttpRequest) -> HttpResponse:
     scope = query_scope(request)
-    return envelope(list(reader().service_names(scope, parameters.ALL_TIME)))
+    return envelope(list(reader().service_names(scope, ALL_TIME)))
 
 
 @answers

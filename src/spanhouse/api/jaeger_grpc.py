@@ -21,7 +21,7 @@ from spanhouse.api.proto import jaeger_v3_pb2 as v3
 from spanhouse.base.clock import NANOS_PER_SECOND
 from spanhouse.base.errors import Malformed
 from spanhouse.tracing.plan.requests import Edge, SearchAnswer, StoredTrace
-from spanhouse.tracing.plan.scope import TimeRange
+from spanhouse.tracing.plan.scope import ALL_TIME, TimeRange
 from spanhouse.tracing.search import find
 from spanhouse.tracing.search import jaeger as asking
 from spanhouse.tracing.search.registry import reader
@@ -49,7 +49,7 @@ def add(server: grpc.aio.Server, calls: Calls) -> Sequence[str]:
 
 
 def _services_v3(call: Call, request: v3.GetServicesRequest) -> Message:
-    return v3.GetServicesResponse(services=reader().service_names(call.scope, asking.ALL_TIME))
+    return v3.GetServicesResponse(services=reader().service_names(call.scope, ALL_TIME))
 
 
 def _operations_v3(call: Call, request: v3.GetOperationsRequest) -> Message:
@@ -99,7 +99,7 @@ def _traces_v3(call: Call, found: Iterable[StoredTrace], *, raw: bool) -> Iterat
 
 
 def _services_v2(call: Call, request: v2.GetServicesRequest) -> Message:
-    return v2.GetServicesResponse(services=reader().service_names(call.scope, asking.ALL_TIME))
+    return v2.GetServicesResponse(services=reader().service_names(call.scope, ALL_TIME))
 
 
 def _operations_v2(call: Call, request: v2.GetOperationsRequest) -> Message:
@@ -175,7 +175,7 @@ def _duration(query: Any, name: str) -> int | None:
 
 
 def _nanos(of: Timestamp | Duration) -> int:
-    return min(max(of.seconds * NANOS_PER_SECOND + of.nanos, 0), 2**64 - 1)
+    return min(max(of.seconds * NANOS_PER_SECOND + of.nanos, 0), ALL_TIME.end)
 
 
 def _note(call: Call, trace: StoredTrace) -> None:

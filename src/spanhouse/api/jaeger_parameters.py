@@ -8,10 +8,10 @@ from typing import Final
 
 from spanhouse.api import parameters
 from spanhouse.base.errors import Malformed
+from spanhouse.tracing.plan.scope import ALL_TIME
 
 _TRUE: Final = ("1", "t", "T", "TRUE", "true", "True")
 _FALSE: Final = ("", "0", "f", "F", "FALSE", "false", "False")
-_LATEST: Final = 2**64 - 1
 
 
 def duration(sent: Mapping[str, str], name: str) -> int | None:
@@ -34,7 +34,7 @@ def moment(sent: Mapping[str, str], name: str) -> int | None:
     at = parameters.rfc3339(text)
     if at is None:
         raise Malformed(f"{name} is a time such as 2026-01-31T12:00:00.5Z, not {text[:40]!r}")
-    return min(max(at, 0), _LATEST)
+    return min(max(at, 0), ALL_TIME.end)
 
 
 def tags(text: str, name: str) -> list[tuple[str, str]]:

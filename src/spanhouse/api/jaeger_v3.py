@@ -17,7 +17,7 @@ from spanhouse.api.notices import Notices
 from spanhouse.api.problem import answers_errors, json_response, json_text_response
 from spanhouse.base.errors import Malformed, NotFound
 from spanhouse.tracing.plan.requests import TraceSummary
-from spanhouse.tracing.plan.scope import TimeRange
+from spanhouse.tracing.plan.scope import ALL_TIME, TimeRange
 from spanhouse.tracing.search import find
 from spanhouse.tracing.search import jaeger as asking
 from spanhouse.tracing.search.registry import reader
@@ -42,7 +42,7 @@ answers = answers_errors(_failed)
 @answers
 def services(request: HttpRequest) -> HttpResponse:
     scope = query_scope(request)
-    return json_response({"services": list(reader().service_names(scope, parameters.ALL_TIME))})
+    return json_response({"services": list(reader().service_names(scope, ALL_TIME))})
 
 
 @answers

@@ -14,10 +14,9 @@ from django.http import HttpRequest
 from spanhouse.base import limits
 from spanhouse.base.clock import NANOS_PER_SECOND
 from spanhouse.base.errors import Malformed
-from spanhouse.tracing.plan.scope import TimeRange
+from spanhouse.tracing.plan.scope import ALL_TIME, TimeRange
 from spanhouse.tracing.search.find import parse_duration_text
 
-ALL_TIME: Final = TimeRange(0, 2**64 - 1)
 _TIME_DIGITS_MAX: Final = 30
 _RFC3339: Final = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9})\d*)?(?:[Zz]|([+ -])(\d\d):(\d\d))", re.ASCII

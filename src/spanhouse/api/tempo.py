@@ -16,6 +16,7 @@ from spanhouse.base import limits
 from spanhouse.base.clock import NANOS_PER_SECOND
 from spanhouse.base.errors import InvalidQuery, Malformed
 from spanhouse.tracing.plan.requests import Order, StoredTrace
+from spanhouse.tracing.plan.scope import ALL_TIME
 from spanhouse.tracing.plan.spansets import Spanset
 from spanhouse.tracing.search import find
 from spanhouse.tracing.search.logfmt import parse_pairs
@@ -108,7 +109,7 @@ def _find(request: HttpRequest, trace_id: str) -> StoredTrace:
     """The trace if some of it was under way between `start` and `end`; without either, whenever it was."""
     scope = query_scope(request)
     within = parameters.time_range(request.GET.dict(), NANOS_PER_SECOND)
-    return find.trace(scope, find.parse_trace_id(trace_id), within=None if within == parameters.ALL_TIME else within)
+    return find.trace(scope, find.parse_trace_id(trace_id), within=None if within == ALL_TIME else within)
 
 
 def _order(name: str) -> Order:

@@ -15,7 +15,7 @@ from spanhouse.api.problem import answers_errors, json_response, json_text_respo
 from spanhouse.base.clock import NANOS_PER_DAY
 from spanhouse.base.errors import Malformed, Unavailable
 from spanhouse.tracing.plan.predicates import Attribute, AttributeScope
-from spanhouse.tracing.plan.scope import TimeRange
+from spanhouse.tracing.plan.scope import ALL_TIME, TimeRange
 from spanhouse.tracing.search import find
 from spanhouse.tracing.search import zipkin as asking
 from spanhouse.tracing.search.registry import reader
@@ -52,14 +52,14 @@ answers = answers_errors(text_answer)
 @answers
 def services(request: HttpRequest) -> HttpResponse:
     scope = query_scope(request)
-    return json_response(sorted(reader().service_names(scope, parameters.ALL_TIME)))
+    return json_response(sorted(reader().service_names(scope, ALL_TIME)))
 
 
 @answers
 def spans(request: HttpRequest) -> HttpResponse:
     """Names of a service's spans."""
     scope = query_scope(request)
-    names = reader().operation_names(scope, parameters.ALL_TIME, _required(request, "serviceName"))
+    names = reader().operation_names(scope, ALL_TIME, _required(request, "serviceName"))
     return json_response(sorted({name for _, name, _ in names if name}))
 
 
@@ -205,4 +205,4 @@ def _range(request: HttpRequest) -> TimeRange:
 
 
 def _recent() -> TimeRange:
-    return TimeRange(max(0, settings.CLOCK.now_ns() - NANOS_PER_DAY), parameters.ALL_TIME.end)
+    return TimeRange(max(0, settings.CLOCK.now_ns() - NANOS_PER_DAY), ALL_TIME.end)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from spanhouse.base import limits
 from spanhouse.base.clock import NANOS_PER_SECOND
@@ -72,3 +73,6 @@ class TimeRange:
     def __post_init__(self) -> None:
         if not 0 <= self.start <= self.end < 2**64:
             raise ValueError("a time range starts at or after the epoch and does not end before it starts")
+
+
+ALL_TIME: Final = TimeRange(0, 2**64 - 1)

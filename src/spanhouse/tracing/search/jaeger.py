@@ -9,13 +9,12 @@ from typing import Final
 from spanhouse.base.errors import Malformed
 from spanhouse.tracing.plan.predicates import Compare, Intrinsic, Predicate
 from spanhouse.tracing.plan.requests import SearchAnswer, TraceSearch, TraceSummary
-from spanhouse.tracing.plan.scope import Scope, TimeRange
+from spanhouse.tracing.plan.scope import ALL_TIME, Scope, TimeRange
 from spanhouse.tracing.search.find import all_of, tag_predicate
 from spanhouse.tracing.search.registry import reader
 from spanhouse.tracing.spans.model import SpanKind
 
 LIMIT_DEFAULT: Final = 100
-ALL_TIME: Final = TimeRange(0, 2**64 - 1)
 
 
 @dataclass(frozen=True, slots=True)

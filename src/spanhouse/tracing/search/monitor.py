@@ -41,7 +41,7 @@ class Line:
     """(time in ns, value): calls per second, share of failures, or ms; NaN where there is none"""
 
 
-def monitor(scope: Scope, query: MonitorQuery, figure: Figure, quantile: float = 0.95) -> Sequence[Line]:
+def monitor(scope: Scope, query: MonitorQuery, figure: Figure, quantile: float) -> Sequence[Line]:
     """One line for each service (and operation) that was called at all; Malformed when of too many points."""
     request = _request(scope, query, quantile)
     by_line: dict[tuple[str, str], dict[int, CallsPoint]] = {}

@@ -25,7 +25,7 @@ from spanhouse.tracing.plan.predicates import (
     Predicate,
 )
 from spanhouse.tracing.plan.requests import SearchAnswer, TraceSearch
-from spanhouse.tracing.plan.scope import Scope, TimeRange
+from spanhouse.tracing.plan.scope import ALL_TIME, Scope, TimeRange
 from spanhouse.tracing.plan.spansets import Both, Spanset
 from spanhouse.tracing.search.find import all_of, tag_predicate
 from spanhouse.tracing.search.registry import reader
@@ -83,7 +83,7 @@ def where(scope: Scope, query: ZipkinQuery) -> Spanset:
         conditions.append(_remote(query.remote_service))
     if query.span_name:
         of_one = services[0] if len(services) == 1 else None
-        known = {name for _, name, _ in reader().operation_names(scope, _ALL_TIME, of_one)}
+        known = {name for _, name, _ in reader().operation_names(scope, ALL_TIME, of_one)}
         conditions.append(_any_of(Intrinsic.NAME, _spellings(query.span_name, known)))
     if query.duration_min is not None or query.duration_max is not None:
         conditions.append(_lasts(query.duration_min, query.duration_max))
@@ -96,7 +96,7 @@ def where(scope: Scope, query: ZipkinQuery) -> Spanset:
 
 def remote_services(scope: Scope, service: str, now_ns: int) -> Sequence[str]:
     """Names of the other sides of a service's calls of the last day, in order."""
-    recent = TimeRange(max(0, now_ns - NAMES_WITHIN_NS), _ALL_TIME.end)
+    recent = TimeRange(max(0, now_ns - NAMES_WITHIN_NS), ALL_TIME.end)
     answering = frozenset(SpanKind) - frozenset(CALLING_KINDS)
     found: set[str] = set()
     for names, kinds in ((REMOTE_NAMES, CALLING_KINDS), (CALLER_NAMES, answering)):
@@ -104,11 +104,8 @@ def remote_services(scope: Scope, service: str, now_ns: int) -> Sequence[str]:
     return sorted(name for name in found if not is_address(name))
 
 
-_ALL_TIME: Final = TimeRange(0, 2**64 - 1)
-
-
 def _services(scope: Scope, name: str) -> Sequence[str]:
-    return _spellings(name, set(reader().service_names(scope, _ALL_TIME))) if name else []
+    return _spellings(name, set(reader().service_names(scope, ALL_TIME))) if name else []
 
 
 def _spellings(name: str, known: set[str]) -> Sequence[str]:
