@@ -15,7 +15,7 @@ from spanhouse.console.account_visit import AccountVisit, of_account, person
 from spanhouse.customers.accounts import granting as member_services
 from spanhouse.customers.accounts import selectors
 from spanhouse.customers.accounts.models import Account, User
-from spanhouse.customers.accounts.operations import ON_INSTANCES, Operation, Role, may_manage
+from spanhouse.customers.accounts.operations import Operation, Role, may_manage
 from spanhouse.customers.instances import granting
 from spanhouse.customers.instances.models import Instance
 
@@ -49,7 +49,7 @@ def members(visit: AccountVisit) -> HttpResponse:
             "grants": grants,
             "roles": [(str(role), account_words.role(role)) for role in Role if may_manage(visit.operations, role)],
             "operations": [
-                (str(operation), account_words.operation(operation), operation in ON_INSTANCES)
+                (str(operation), account_words.operation(operation))
                 for operation in Operation
                 if operation in visit.operations
             ],
