@@ -443,6 +443,17 @@ def test_the_log_is_filtered_and_exported_with_the_same_filter() -> None:
     assert web.account == account
 
 
+def test_who_acted_is_said_in_the_readers_language() -> None:
+    operator()
+    _, bob, _ = shop()
+    client = browser(bob)
+    client.cookies["django_language"] = "zh-hans"
+
+    page = client.get("/account/audit").content.decode()
+
+    assert re.search(r"<td title=\"\">系统</td>", page)
+
+
 @pytest.mark.clause("G4.6")
 def test_the_chain_is_verified_on_the_page() -> None:
     operator()

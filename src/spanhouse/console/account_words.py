@@ -74,6 +74,17 @@ def deed(name: str) -> str:
     return known.get(name, name)
 
 
+def actor(kind: str) -> str:
+    """Who acted where nobody's name is known."""
+    return {
+        "user": _("Somebody not logged in"),
+        "staff": _("The operator's staff"),
+        "key": _("A key"),
+        "command": _("A command on the machine"),
+        "system": _("The program itself"),
+    }[kind]
+
+
 def unit(name: str) -> str:
     return {
         "hours": _("hours"),

@@ -39,7 +39,10 @@ def audit(visit: AccountVisit) -> HttpResponse:
         "console/account_audit.html",
         {
             "page": page,
-            "rows": [(entry, account_words.deed(entry.operation)) for entry in page.object_list],
+            "rows": [
+                (entry, account_words.deed(entry.operation), entry.actor_name or account_words.actor(entry.actor_kind))
+                for entry in page.object_list
+            ],
             "filter": query,
             "query": kept.urlencode(),
             "deeds": [(str(deed), account_words.deed(deed)) for deed in Deed],
