@@ -16,10 +16,11 @@ from spanhouse.customers.accounts import granting as account_granting
 from spanhouse.customers.accounts import selectors as accounts
 from spanhouse.customers.accounts import services as account_services
 from spanhouse.customers.accounts.audit.actors import By, by_nobody, by_user
+from spanhouse.customers.accounts.audit.deeds import Deed
 from spanhouse.customers.accounts.audit.models import AuditEntry
 from spanhouse.customers.accounts.models import Account, Grant, Membership, User
 from spanhouse.customers.accounts.operations import ROLES, Operation, Role
-from spanhouse.customers.instances import access, granting, services
+from spanhouse.customers.instances import access, granting, service_life, services
 from spanhouse.customers.instances.models import Instance, Key
 from tests.kit.accounts import NOON, operator, shop
 
@@ -154,6 +155,25 @@ def test_the_keys_of_one_who_leaves_are_the_accounts_and_are_named(cast: Cast, r
     assert (Key.objects.get(pk=key.pk).revoked_at is not None) == revoked
     with pytest.raises(Forbidden):
         services.create_key(cast.web, "ingest", "again", now=NOON, by=by_user(carol))
+
+
+@pytest.mark.clause("G5.5")
+@pytest.mark.parametrize("deed", ["the member leaves", "the grant ends", "the instance is released"])
+def test_keys_that_end_with_something_else_are_ended_by_who_did_that(cast: Cast, deed: str) -> None:
+    carol = cast.member(Role.EDITOR)
+    grant = granting.give_grant(cast.shop, cast.mallory, ["configure", "ingest"], now=NOON)
+    maker = cast.mallory if deed == "the grant ends" else carol
+    services.create_key(cast.web, "ingest", "one", now=NOON, by=by_user(maker))
+
+    match deed:
+        case "the member leaves":
+            granting.part_with_member(cast.shop, carol, now=NOON, revoke_keys=True, by=by_user(cast.bob))
+        case "the grant ends":
+            granting.end_grant(grant, now=NOON, by=by_user(cast.bob))
+        case _:
+            service_life.release_instance(cast.web, cast.web.pk, now=NOON, by=by_user(cast.bob))
+
+    assert AuditEntry.objects.get(operation=Deed.KEY_REVOKE).actor_name == "bob"
 
 
 def test_one_who_is_switched_off_may_nothing(cast: Cast) -> None:

@@ -89,6 +89,16 @@ def test_a_rotation_never_makes_the_old_key_live_longer() -> None:
     assert Key.objects.get(pk=old.pk).expires_at == NOON + timedelta(hours=1)
 
 
+def test_an_overlap_past_the_calendars_end_is_refused() -> None:
+    _, _, local = operator()
+    old, _ = services.create_key(local, "ingest", "web", now=NOON)
+
+    with pytest.raises(Malformed):
+        services.rotate_key(old, now=NOON, overlap=timedelta(days=3_000_000))
+
+    assert Key.objects.get() == old
+
+
 def test_a_rotation_without_overlap_revokes_at_once() -> None:
     _, _, local = operator()
     old, secret = services.create_key(local, "ingest", "web", now=NOON)

@@ -43,7 +43,7 @@ def end_grant(grant: Grant, *, now: datetime, by: By = SYSTEM) -> bool:
     revoked = granting.revoke_grant(grant, now=now, by=by)
     if revoked:
         for key in Key.objects.filter(grant=grant, revoked_at=None).select_related("instance"):
-            services.revoke_key(key, now=now)
+            services.end_key(key, now=now, by=by)
     return revoked
 
 
@@ -54,5 +54,5 @@ def part_with_member(account: Account, user: User, *, now: datetime, revoke_keys
     made = list(selectors.keys_made_by(user, account).select_related("instance"))
     if revoke_keys:
         for key in made:
-            services.revoke_key(key, now=now)
+            services.end_key(key, now=now, by=by)
     return made

@@ -71,7 +71,7 @@ def release_instance(
     keys = list(Key.objects.filter(instance=row, revoked_at=None))
     _record(Deed.INSTANCE_RELEASE, row, by, now, {"why": why, "keys": len(keys)})
     for key in keys:
-        services.revoke_key(key, now=now)
+        services.end_key(key, now=now, by=by)
     publishing.changed()
     return row
 

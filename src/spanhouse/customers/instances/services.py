@@ -152,6 +152,12 @@ def create_key(
 def revoke_key(key: Key, *, now: datetime, by: By = SYSTEM) -> bool:
     """Stop the key at once. False if it was revoked before. Raises Forbidden for who may not configure."""
     access.require(by, Operation.CONFIGURE, key.instance, now)
+    return end_key(key, now=now, by=by)
+
+
+@transaction.atomic
+def end_key(key: Key, *, now: datetime, by: By) -> bool:
+    """Stop the key as a part of another deed, to which `by` was found to have the right. False as of `revoke_key`."""
     revoked = Key.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=now)
     if revoked:
         _record(Deed.KEY_REVOKE, key.instance, by, now, key=key)
@@ -163,22 +169,30 @@ def revoke_key(key: Key, *, now: datetime, by: By = SYSTEM) -> bool:
 def rotate_key(key: Key, *, now: datetime, overlap: timedelta, by: By = SYSTEM) -> tuple[Key, str]:
     """A successor with the same rights; the old key ends after `overlap`, at once if it is zero.
 
-    Raises NotFound when the key is revoked.
+    Raises NotFound when the key is revoked, Malformed for an overlap past the year 9999.
     """
     row = Key.objects.select_for_update().select_related("instance").filter(pk=key.pk, revoked_at=None).first()
     if row is None:
         raise NotFound(f"key {key.pk} is revoked; make a new one")
+    until = _after(now, overlap)
     kept_until = row.expires_at if row.expires_at and row.expires_at > now else None
     successor, secret = create_key(
         row.instance, row.scope, row.name, now=now, expires_at=kept_until, origins=row.origins, by=by
     )
     _record(Deed.KEY_ROTATE, row.instance, by, now, key=row, details={"successor": successor.pk})
     if overlap > timedelta(0):
-        row.expires_at = min(now + overlap, kept_until or now + overlap)
+        row.expires_at = min(until, kept_until or until)
         row.save(update_fields=["expires_at"])
     else:
         revoke_key(row, now=now, by=by)
     return successor, secret
+
+
+def _after(now: datetime, length: timedelta) -> datetime:
+    try:
+        return now + length
+    except OverflowError:
+        raise Malformed("that is past the calendar's end") from None
 
 
 def _earlier(first: datetime | None, second: datetime | None) -> datetime | None:
